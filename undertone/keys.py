@@ -1,0 +1,142 @@
+"""The schema of Redis: one function per key, with its type and its time to live beside it.
+
+Keys of one partition share a hash tag (``{news-3}``), so that a Lua script may touch them together on a cluster,
+a partition can be rebuilt alone, and no key is hot. Every key expires or is trimmed: ``PATTERNS`` is the list of
+all of them, and a test fails when a key outside it, or one without a bound, appears.
+
+Fields of a window hash are ``topic TAB entity TAB metric``; entity is empty for the topic's own series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROOT = "ut"
+
+DAY_S = 86_400
+SIZES_S = (60, 300, 3_600, DAY_S)
+"""Sizes of the tumbling windows in seconds: 1 min, 5 min, 1 h, 1 d."""
+
+WINDOW_TTL_S = {60: 3 * DAY_S, 300: 35 * DAY_S, 3_600: 120 * DAY_S, DAY_S: 400 * DAY_S}
+STATE_TTL_S = 400 * DAY_S
+EVIDENCE_TTL_S = 35 * DAY_S
+STORY_TTL_S = 2 * DAY_S
+"""Twice the story window, in wall time: a replay after a crash must still find its own claims."""
+WORKER_TTL_S = 30
+ALERT_TTL_S = 400 * DAY_S
+WATCH_TTL_S = 400 * DAY_S
+LEASE_TTL_S = 10
+
+EVIDENCE_BUCKET_S = 300
+EVIDENCE_PER_SERIES = 8
+"""Stories kept for each series, sentiment and five minutes, first come first kept."""
+EVIDENCE_PER_BUCKET = 4_000
+ALERTS_KEPT = 10_000
+OUTBOX_KEPT = 10_000
+
+SEPARATOR = "\t"
+MODEL_FIELD = "\tmodel\t"
+"""A window hash also counts messages by model version, under this prefix and the version."""
+
+
+def partition_state(stream: str, partition: int) -> str:
+    """Hash: offset, epoch, watermark_ms, updated_ms and one ``c:<name>`` counter each. STATE_TTL_S."""
+    return f"{ROOT}:{{{stream}-{partition}}}:state"
+
+
+def window(stream: str, partition: int, size_s: int, start_s: int) -> str:
+    """Hash: series and metric → integer. WINDOW_TTL_S of its size."""
+    return f"{ROOT}:{{{stream}-{partition}}}:w:{size_s}:{start_s}"
+
+
+def evidence(stream: str, partition: int, start_s: int) -> str:
+    """Hash: position → Evidence as JSON, for stories opened in five minutes of event time. EVIDENCE_TTL_S."""
+    return f"{ROOT}:{{{stream}-{partition}}}:e:{start_s}"
+
+
+def story_tag(stream: str) -> str:
+    """Prefix of all story keys of a stream. ``claim.lua`` appends ``id:``, ``x:``, ``b:`` and ``s:`` keys.
+
+    All are strings with STORY_TTL_S: ``id:<hash of id>`` → position, ``x:<hash of text>`` → owner,
+    ``b:<band>:<hash>`` → owner, ``s:<position>`` → sketch of the owner's words.
+    """
+    return f"{ROOT}:{{stories-{stream}}}:"
+
+
+def partitions(stream: str) -> str:
+    """Set: the partitions that have ever been counted. STATE_TTL_S."""
+    return f"{ROOT}:partitions:{stream}"
+
+
+def labels() -> str:
+    """Hash: label sets of the serving model (``topics``, JSON; ``version``). STATE_TTL_S."""
+    return f"{ROOT}:labels"
+
+
+def worker(name: str) -> str:
+    """Hash: health of one worker. WORKER_TTL_S."""
+    return f"{ROOT}:worker:{name}"
+
+
+def workers() -> str:
+    """Sorted set: worker name → last seen, ms. Trimmed by age on every write; STATE_TTL_S."""
+    return f"{ROOT}:workers"
+
+
+def alert(alert_id: str) -> str:
+    """String: Alert as JSON. ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:alert:{alert_id}"
+
+
+def alert_index() -> str:
+    """Sorted set: alert id → time fired, ms of event time. Trimmed to ALERTS_KEPT; ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:index"
+
+
+def outbox() -> str:
+    """Stream: alert changes to deliver, field ``alert`` (JSON). Trimmed to OUTBOX_KEPT; ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:outbox"
+
+
+def watch_state() -> str:
+    """Hash: series → state of its alert machine, JSON; ``evaluated_ms``. WATCH_TTL_S."""
+    return f"{ROOT}:{{alerts}}:watch"
+
+
+def lease() -> str:
+    """String: name of the watcher in charge. LEASE_TTL_S."""
+    return f"{ROOT}:{{alerts}}:lease"
+
+
+def field(topic: str, entity: str, metric: str) -> str:
+    """The field of one series and metric in a window hash."""
+    return f"{topic}\t{entity}\t{metric}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A family of keys: its glob, its Redis type, and the longest time to live that any of it may have."""
+
+    glob: str
+    type: str
+    ttl_s: int
+
+
+PATTERNS = (
+    Pattern(f"{ROOT}:{{*}}:state", "hash", STATE_TTL_S),
+    Pattern(f"{ROOT}:{{*}}:w:60:*", "hash", WINDOW_TTL_S[60]),
+    Pattern(f"{ROOT}:{{*}}:w:300:*", "hash", WINDOW_TTL_S[300]),
+    Pattern(f"{ROOT}:{{*}}:w:3600:*", "hash", WINDOW_TTL_S[3_600]),
+    Pattern(f"{ROOT}:{{*}}:w:86400:*", "hash", WINDOW_TTL_S[DAY_S]),
+    Pattern(f"{ROOT}:{{*}}:e:*", "hash", EVIDENCE_TTL_S),
+    Pattern(f"{ROOT}:{{stories-*}}:*", "string", STORY_TTL_S),
+    Pattern(f"{ROOT}:partitions:*", "set", STATE_TTL_S),
+    Pattern(f"{ROOT}:labels", "hash", STATE_TTL_S),
+    Pattern(f"{ROOT}:worker:*", "hash", WORKER_TTL_S),
+    Pattern(f"{ROOT}:workers", "zset", STATE_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:alert:*", "string", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:index", "zset", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:outbox", "stream", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:watch", "hash", WATCH_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:lease", "string", LEASE_TTL_S),
+)

@@ -1,0 +1,102 @@
+"""Settings: read once at the door, from the environment, a ``.env`` file or flags, into one frozen object.
+
+Nothing else in Undertone reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from undertone.errors import SettingsError
+
+PREFIX = "UNDERTONE_"
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Settings(BaseSettings):
+    """Every setting of every program. The environment variable is ``UNDERTONE_`` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    # Where the servers are.
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma separated")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = Field(None, repr=False)
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis:// or rediss:// or unix://")
+
+    # The model.
+    model: str = Field("default", description="'default' (shipped), 'trivial', or a model folder")
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+    # The stream.
+    group: str = "undertone"
+    streams: Annotated[tuple[Literal["news", "comments"], ...], NoDecode] = ("news", "comments")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 4
+    worker: str = Field(default_factory=_worker_name, description="name of this worker in health data")
+    chunk_records: Annotated[int, Field(ge=1, le=10_000)] = 256
+    take_chunks: Annotated[int, Field(ge=1, le=64)] = 8
+    take_within_s: Annotated[float, Field(gt=0, le=5)] = 0.02
+    queue_batches: Annotated[int, Field(ge=1, le=64)] = 4
+    session_timeout_s: Annotated[float, Field(ge=3, le=300)] = 6.0
+    max_text_bytes: Annotated[int, Field(ge=256, le=1_048_576)] = 16_384
+    allowed_lateness_s: Annotated[int, Field(ge=0, le=7 * 86_400)] = 3_600
+    future_tolerance_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    story_window_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = 86_400
+    idle_partition_s: Annotated[float, Field(gt=0, le=3_600)] = 10.0
+    publish_scored: bool = True
+    entities_file: Path | None = Field(None, description="CSV that extends the shipped company list")
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8081, description="0 picks a free port")
+
+    # Alerts.
+    webhook_url: str | None = Field(None, description="Alertmanager v4 webhook that alerts are sent to")
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    # Programs.
+    data: Path = Field(Path(".undertone"), description="folder of the embedded servers and the logs")
+    dashboard_port: Annotated[int, Field(ge=0, le=65_535)] = 8501
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**{name: value for name, value in values.items() if value is not None})
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from error
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, so that a child process reads the same ones."""
+        written: dict[str, str] = {}
+        for name, value in self.model_dump(exclude={"worker"}, exclude_none=True).items():
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            written[PREFIX + name.upper()] = text
+        return written
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for each wrong setting: the variable, the value given, what is valid."""
+    lines = []
+    for problem in error.errors():
+        name = PREFIX + str(problem["loc"][0]).upper()
+        valid = problem["msg"].removeprefix("Input should be ")
+        lines.append(f"{name}={problem['input']!r} cannot be used: valid is {valid}.")
+    return "\n".join(lines)

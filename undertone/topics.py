@@ -1,0 +1,48 @@
+"""The Kafka topics of Undertone, and how each is created. Topics are made on purpose, never by accident."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NEWS = "news"
+COMMENTS = "comments"
+SCORED = "scored"
+ALERTS = "alerts"
+DEAD_LETTERS = "dead-letters"
+LABELS = "labels"
+
+STREAMS = (NEWS, COMMENTS)
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""A record this large is still read, cut and counted, or dead-lettered whole. Kafka's own limit is 1 MiB."""
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """How one topic is made. ``partitions`` of None means: as many as the settings say."""
+
+    name: str
+    retention_ms: int
+    partitions: int | None = None
+    compact: bool = False
+
+    def config(self) -> dict[str, str]:
+        """The topic's configuration in Kafka's words."""
+        return {
+            "retention.ms": str(self.retention_ms),
+            "cleanup.policy": "compact" if self.compact else "delete",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "message.timestamp.type": "CreateTime",
+        }
+
+
+ALL = (
+    Topic(NEWS, 30 * _DAY_MS),
+    Topic(COMMENTS, 30 * _DAY_MS),
+    Topic(SCORED, 7 * _DAY_MS),
+    Topic(ALERTS, 400 * _DAY_MS, partitions=1),
+    Topic(DEAD_LETTERS, 30 * _DAY_MS, partitions=1),
+    Topic(LABELS, 400 * _DAY_MS, partitions=1),
+)
