@@ -166,8 +166,7 @@ class Store:
         }
         flat = cast(list[Any], self._claim(keys=[keys.story_tag(stream)], args=[_pack(body)]))
         return [
-            Ownership(owner.decode(), bool(repeated))
-            for owner, repeated in zip(flat[::2], flat[1::2], strict=True)
+            Ownership(owner.decode(), bool(repeated)) for owner, repeated in zip(flat[::2], flat[1::2], strict=True)
         ]
 
     def apply(self, run: Run) -> tuple[Outcome, int]:
@@ -254,9 +253,7 @@ class Store:
         names = [name.decode() for name in cast(list[bytes], self.redis.zrange(keys.workers(), 0, -1))]
         raws = self._pipelined([("HGETALL", keys.worker(name)) for name in names])
         return {
-            name: {k.decode(): v.decode() for k, v in raw.items()}
-            for name, raw in zip(names, raws, strict=True)
-            if raw
+            name: {k.decode(): v.decode() for k, v in raw.items()} for name, raw in zip(names, raws, strict=True) if raw
         }
 
     def windows(
