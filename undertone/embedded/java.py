@@ -46,8 +46,7 @@ def java() -> Path:
     except ImportError as error:
         found = "; ".join(seen) or "JAVA_HOME is not set and PATH has no java"
         raise UndertoneError(
-            f"Kafka needs Java {MIN_JAVA} or later ({found}). "
-            "Install one, or: pip install 'undertone[embedded]'"
+            f"Kafka needs Java {MIN_JAVA} or later ({found}). Install one, or: pip install 'undertone[embedded]'"
         ) from error
     return Path(JAVA)
 

@@ -114,9 +114,7 @@ class EmbeddedKafka(EmbeddedServer):
             lines = (self.data / "log" / "meta.properties").read_text().splitlines()
         except FileNotFoundError:
             return ""
-        return next(
-            (line.removeprefix("cluster.id=") for line in lines if line.startswith("cluster.id=")), ""
-        )
+        return next((line.removeprefix("cluster.id=") for line in lines if line.startswith("cluster.id=")), "")
 
     def _format(self, run: list[str]) -> str:
         (self.data / "log").mkdir(exist_ok=True)

@@ -58,8 +58,7 @@ class DataFolderLock:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise UndertoneError(
-                f"The data folder {self.data} cannot be written: {error.strerror}. "
-                "Choose one that you may write to."
+                f"The data folder {self.data} cannot be written: {error.strerror}. Choose one that you may write to."
             ) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
