@@ -12,13 +12,13 @@ OWN_UV := $(CURDIR)/.tools/bin/uv
 
 # Python: $PYTHON, else the one of an existing .venv, else the first that fits on PATH. Never fetched.
 export UV_PYTHON_DOWNLOADS := never
-export UV_NO_PROGRESS := $(if $(CI),1,$(UV_NO_PROGRESS))
 PYTHONS = $(or $(PYTHON),.venv/bin/python python3.12 python3.13 python3.11 python3 python)
 BASE_PYTHON = $(shell for p in $(PYTHONS); do \
 	  f=$$($$p -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) and print(sys._base_executable)' 2>/dev/null) \
 	  && [ -n "$$f" ] && echo "$$f" && break; done)
 
-SYNC = $(UV) sync --locked --inexact --quiet --python "$$(cat .tools/python)"
+SYNC = $(UV) sync --locked --inexact --python "$$(cat .tools/python)"
+DEMO = --no-dev --extra embedded --extra dashboard
 RUN = $(UV) run --no-sync
 PYTEST_ARGS ?=
 ARGS ?=
@@ -29,8 +29,8 @@ help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
 
 demo: .tools/python | $(UV)  ## Start everything on this machine and show a surge become an alert
-	@echo "Installing what the demo needs (a minute the first time, nothing later) …"
-	@$(SYNC) --no-dev --extra embedded --extra dashboard
+	@$(SYNC) $(DEMO) --check --quiet 2>/dev/null || { \
+	  echo "Installing what the demo needs, once …"; $(SYNC) $(DEMO); }
 	@exec $(RUN) undertone demo $(ARGS)
 
 test: lint  ## Lint, then all tests but the slow ones
@@ -62,7 +62,7 @@ screenshots: sync  ## Take the README's pictures of the running dashboard (needs
 	@$(RUN) python -m tests.acceptance.screenshots $(ARGS)
 
 sync: .tools/python | $(UV)
-	@$(SYNC) --group dev
+	@$(SYNC) --group dev --check --quiet 2>/dev/null || $(SYNC) --group dev
 
 clean:  ## Remove what was built or installed here; data in .undertone stays
 	rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
