@@ -171,6 +171,7 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
+_raw_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _fields = frozenset(Message.__struct_fields__)
 
 Headers = Iterable[tuple[str, bytes]]
@@ -204,8 +205,10 @@ def decode(value: bytes | None, headers: Headers = ()) -> Message:
         raise Rejected("tombstone", "the record has no value")
     try:
         message = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = _second_try(value, headers, error)
+    if not value.isascii():
+        _check_utf8(value)  # msgspec skips over unknown fields without looking
     if message.text is None and message.title is None and message.body is None:
         raise Rejected("missing-text", "none of 'text', 'title' and 'body' is given; one of them is needed")
     if message.published_at < _EPOCH:
@@ -215,9 +218,15 @@ def decode(value: bytes | None, headers: Headers = ()) -> Message:
 
 def _second_try(value: bytes, headers: Headers, error: Exception) -> Message:
     """The slow path: what strict decoding refused may be a CloudEvent; otherwise say exactly why not."""
+    _check_utf8(value)
     if not isinstance(error, msgspec.ValidationError):
-        raise _malformed(value, error) from error
-    payload = msgspec.json.decode(value)
+        raise Rejected("not-json", str(error)) from error
+    try:
+        payload = msgspec.json.decode(value)
+    except msgspec.ValidationError as beyond:  # a number that no type holds
+        raise Rejected(_reason(str(error)), str(error)) from beyond
+    except (msgspec.DecodeError, RecursionError) as broken:  # strict decoding gave up before it got there
+        raise Rejected("not-json", str(broken)) from broken
     if isinstance(payload, dict):
         filled = _cloud_event(payload, headers)
         if filled is not payload:
@@ -228,12 +237,11 @@ def _second_try(value: bytes, headers: Headers, error: Exception) -> Message:
     raise Rejected(_reason(str(error)), str(error)) from error
 
 
-def _malformed(value: bytes, error: Exception) -> Rejected:
+def _check_utf8(value: bytes) -> None:
     try:
         value.decode()
     except UnicodeDecodeError as bad:
-        return Rejected("not-utf8", f"byte {bad.start} is not UTF-8: {bad.reason}")
-    return Rejected("not-json", str(error))
+        raise Rejected("not-utf8", f"byte {bad.start} is not UTF-8: {bad.reason}") from bad
 
 
 def _cloud_event(payload: dict[str, Any], headers: Headers) -> dict[str, Any]:
@@ -258,10 +266,20 @@ def _reason(detail: str) -> str:
     return "wrong-type"
 
 
-def extra_fields(value: bytes) -> dict[str, Any]:
-    """The fields of a decodable payload that :class:`Message` does not know."""
-    payload = msgspec.json.decode(value)
-    return {name: field for name, field in payload.items() if name not in _fields} if isinstance(payload, dict) else {}
+def extra_fields(value: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a decodable payload that :class:`Message` does not know, each as the JSON it came as.
+
+    Of a structured CloudEvent: the unknown ones of its envelope and of its data.
+    """
+    payload = _raw_decoder.decode(value)
+    if payload.keys() <= _fields:
+        return {}
+    if "specversion" in payload and "data" in payload:
+        try:
+            payload = {**payload, **_raw_decoder.decode(payload.pop("data"))}
+        except msgspec.ValidationError:  # binary mode, or no CloudEvent at all: data is a field like another
+            payload = _raw_decoder.decode(value)
+    return {name: field for name, field in payload.items() if name not in _fields}
 
 
 def encode(message: msgspec.Struct) -> bytes:

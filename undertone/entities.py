@@ -1,0 +1,206 @@
+"""Entities: which companies a text names, by cashtag and by a list of names that a user extends. No model, no network.
+
+The list is a CSV with the columns ``symbol,name,aliases,region``; aliases are separated by ``|``.
+
+* A name or alias is found on word boundaries whatever its case; one that begins with ``=`` exactly as written, for
+  names that are also words (``=Apple``).
+* An alias that begins with ``$`` is another cashtag of the same company: ``$FB`` is META, before 2022 as after.
+* A row with the symbol ``-`` lists phrases that name nobody (``apple pie``, ``price target``): they hide what
+  they contain. The longest match wins.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from ahocorasick_rs import AhoCorasick
+
+from undertone.errors import InputError
+from undertone.text import clean
+
+MAX_ENTITIES = 16
+"""Entities of one message at most; given ones come first, then cashtags, then names, as they appear."""
+
+COLUMNS = ("symbol", "name", "aliases", "region")
+NOBODY = "-"
+
+_EXACT, _CASHTAG = "=", "$"
+_NAME_CHARACTERS = 64
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&-]{0,15}")
+_LISTED = re.compile(r"[A-Z]{1,5}(?:[.-][A-Z]{1,2})?")
+_TAGS = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.-][A-Za-z]{1,2})?)(?!\w)")
+_LINKS = re.compile(r"(?:https?://|www\.)\S*|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One row of the list; ``aliases`` as written, marks included."""
+
+    symbol: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    region: str = ""
+
+
+class Linker:
+    """Finds the companies that a text names. Immutable, so that threads may share it."""
+
+    def __init__(self, companies: Iterable[Company]) -> None:
+        """Where two companies claim the same alias, the later one has it."""
+        self.companies = tuple(companies)
+        self._tags: dict[str, str] = {}
+        names: dict[str, tuple[str, str]] = {}  # lower case → (symbol, exact writing or nothing)
+        for company in self.companies:
+            if company.symbol != NOBODY:
+                self._tags[company.symbol] = company.symbol
+        for company in self.companies:
+            for alias in (company.name, *company.aliases):
+                if alias.startswith(_CASHTAG):
+                    self._tags[alias[1:].upper()] = company.symbol
+                elif alias.startswith(_EXACT):
+                    names[_lower(alias[1:])] = (company.symbol, alias[1:])
+                elif alias:
+                    names[_lower(alias)] = (company.symbol, "")
+        self._aliases = {name: symbol for name, (symbol, _) in names.items() if symbol != NOBODY}
+        self._found = list(names.values())
+        self._names = AhoCorasick(list(names))
+
+    @classmethod
+    def load(cls, extra: Path | None = None) -> Linker:
+        """The shipped list, extended by the rows of ``extra``: a symbol that is listed is replaced.
+
+        Raises:
+            InputError: if the file or a row cannot be used; names the line and the reason.
+        """
+        shipped = files("undertone") / "entities.csv"
+        companies = list(_read(shipped.read_text("utf-8").splitlines(), "entities.csv"))
+        if extra is not None:
+            own = list(_open(extra))
+            replaced = {company.symbol for company in own} - {NOBODY}
+            companies = [company for company in companies if company.symbol not in replaced] + own
+        return cls(companies)
+
+    def link(self, text: str, given: Sequence[str] = ()) -> tuple[str, ...]:
+        """The symbols of the companies that a clean text names and of the ``given`` ones, sorted, MAX_ENTITIES at most.
+
+        A cashtag that is not listed is kept when it is written in capitals; a given name that is not listed is kept
+        as it is.
+
+        >>> Linker.load().link("Facebook buys WhatsApp, $GOOG slips; apple pie for $XYZ", given=["tesla"])
+        ('GOOGL', 'META', 'TSLA', 'XYZ')
+        """
+        found: dict[str, None] = {}
+        for name in given:
+            symbol = self.symbol(name)
+            if symbol:
+                found[symbol] = None
+        if "/" in text:
+            text = _LINKS.sub(" ", text)
+        if "$" in text:
+            for tag in _TAGS.findall(text):
+                listed = self._tagged(tag)
+                if listed:
+                    found[listed] = None
+        for symbol in self._named(text):
+            found[symbol] = None
+        if not found:
+            return ()
+        return tuple(sorted([*found][:MAX_ENTITIES]))
+
+    def symbol(self, name: str) -> str:
+        """The symbol of a company given by symbol, cashtag or name; else the name, made safe as a key's part."""
+        name = clean(name)[:_NAME_CHARACTERS].strip()
+        tag = name.removeprefix(_CASHTAG)
+        return self._tags.get(tag.upper()) or self._aliases.get(_lower(name)) or tag
+
+    def _tagged(self, tag: str) -> str | None:
+        upper = tag.upper()
+        base = re.split(r"[.-]", upper, maxsplit=1)[0]
+        listed = self._tags.get(upper) or self._tags.get(base)
+        return listed or (tag if _LISTED.fullmatch(tag) else None)
+
+    def _named(self, text: str) -> Iterator[str]:
+        """The symbols of the names in a text, leftmost first and of those that overlap the longest."""
+        matches = self._names.find_matches_as_indexes(_lower(text), overlapping=True)
+        if not matches:
+            return
+        whole = [
+            (start, -end, self._found[index])
+            for index, start, end in matches
+            if not _joined(text, start - 1) and not _joined(text, end)
+        ]
+        taken = 0
+        for start, minus_end, (symbol, exact) in sorted(whole):
+            if start < taken or (exact and text[start:-minus_end] != exact):
+                continue
+            taken = -minus_end
+            if symbol != NOBODY:
+                yield symbol
+
+
+def _joined(text: str, place: int) -> bool:
+    """Whether the character at a place would make a name part of a longer word, a cashtag or a mention."""
+    return 0 <= place < len(text) and (text[place].isalnum() or text[place] in "_$@")
+
+
+def _lower(text: str) -> str:
+    """Lower case with each character in its place: a few, such as İ, would become two."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(low if len(low := c.lower()) == 1 else c for c in text)
+
+
+def _open(path: Path) -> Iterator[Company]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            yield from _read(lines, str(path))
+    except OSError as error:
+        raise InputError(f"entities file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"entities file {path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+
+
+def _read(lines: Iterable[str], name: str) -> Iterator[Company]:
+    """The companies of a CSV file.
+
+    Raises:
+        InputError: at the first row that cannot be used.
+    """
+    rows = csv.reader(lines, strict=True)
+    owners: dict[str, str] = {}
+    try:
+        header = tuple(column.strip() for column in next(rows, []))
+        if header != COLUMNS:
+            raise InputError(f"{name} line 1: columns are {','.join(header)!r}; valid is {','.join(COLUMNS)!r}")
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield _company(row, owners, f"{name} line {rows.line_num}")
+    except csv.Error as error:
+        raise InputError(f"{name} line {rows.line_num}: {error}") from error
+
+
+def _company(row: Sequence[str], owners: dict[str, str], where: str) -> Company:
+    if len(row) != len(COLUMNS):
+        raise InputError(f"{where}: {len(row)} columns; valid is {len(COLUMNS)}: {', '.join(COLUMNS)}")
+    symbol, name, joined, region = (cell.strip() for cell in row)
+    if symbol != NOBODY and not _SYMBOL.fullmatch(symbol):
+        raise InputError(
+            f"{where}: symbol is {symbol!r}; valid are capitals, digits and . - ^ = &, at most 16, such as BRK.B"
+        )
+    aliases = tuple(filter(None, map(str.strip, joined.split("|"))))
+    if not name and symbol != NOBODY:
+        raise InputError(f"{where}: the name of {symbol} is missing")
+    for alias in filter(None, (name, *aliases)):
+        bare = alias.removeprefix(_EXACT).removeprefix(_CASHTAG).strip()
+        if (len(bare) < 2 and not alias.startswith(_CASHTAG)) or not any(map(str.isalnum, bare)):
+            raise InputError(f"{where}: alias {alias!r} of {symbol} is too short; valid are two characters or more")
+        owner = owners.setdefault(_lower(alias), symbol)
+        if owner != symbol:
+            raise InputError(f"{where}: alias {alias!r} of {symbol} belongs to {owner} already; remove one")
+    if symbol != NOBODY and owners.setdefault(f"symbol {symbol}", where) != where:
+        raise InputError(f"{where}: symbol {symbol} is listed twice, first in {owners[f'symbol {symbol}']}")
+    return Company(symbol, name, aliases, region)
