@@ -6,7 +6,7 @@ Not for production: one node, no replication, no password. Production differs on
 
 from __future__ import annotations
 
-from undertone.embedded.java import jars, java
+from undertone.embedded.jvm import jars, java
 from undertone.embedded.kafka import EmbeddedKafka
 from undertone.embedded.lock import DataFolderInUse, DataFolderLock
 from undertone.embedded.server import EmbeddedServerError

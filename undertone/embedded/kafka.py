@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from undertone.embedded.extra import need_extra
-from undertone.embedded.java import jars, java
+from undertone.embedded.jvm import jars, java
 from undertone.embedded.server import HOST, EmbeddedServer, EmbeddedServerError, free_port
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
