@@ -81,23 +81,44 @@ def test_a_missing_extra_says_what_to_install() -> None:
         need_extra("json", "no_such_module")
 
 
-def test_a_jar_that_was_cut_off_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jar = tmp_path / "cut.jar"
-    jar.write_bytes(b"PK\x03\x04 and then the network went")
-    updates: list[bool] = []
+@pytest.fixture
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands in for jgo and the network: it keeps a jar that lies there, as jgo does, else makes it whole."""
+    asked: list[str] = []
+    jar = tmp_path / "kafka.jar"
 
-    def resolve(progress: object, *, update: bool) -> list[Path]:
-        updates.append(update)
-        if update:
-            assert not jar.exists()
+    def resolve(progress: object) -> list[Path]:
+        asked.append("maven")
+        if not jar.exists():
             with zipfile.ZipFile(jar, "w") as whole:
                 whole.writestr("A.class", b"")
         return [jar]
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("undertone.embedded.jvm._resolve", resolve)
+    return asked
+
+
+def test_jars_are_resolved_once_and_then_known_without_the_network(tmp_path: Path, maven: list[str]) -> None:
+    assert jars() == jars() == [tmp_path / "kafka.jar"]
+    assert maven == ["maven"]
+
+
+def test_a_jar_that_was_cut_off_is_fetched_again(tmp_path: Path, maven: list[str]) -> None:
+    jar = tmp_path / "kafka.jar"
+    jar.write_bytes(b"PK\x03\x04 and then the network went")
     assert jars() == [jar]
-    assert updates == [False, True]
     assert zipfile.is_zipfile(jar)
+    assert maven == ["maven", "maven"]
+
+
+def test_a_jar_that_was_removed_is_fetched_again(tmp_path: Path, maven: list[str]) -> None:
+    (jar,) = jars()
+    jar.unlink()
+    assert jars() == [jar]
+    assert zipfile.is_zipfile(jar)
+    assert maven == ["maven", "maven"]
 
 
 def test_the_lock_names_its_holder_and_can_be_taken_again_after_release(tmp_path: Path) -> None:

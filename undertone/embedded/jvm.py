@@ -76,24 +76,54 @@ def jars(progress: Progress | None = None) -> list[Path]:
         progress: Told in a few words what is being fetched, file by file; never called when all
             is at hand.
     """
-    need_extra("jgo", "psutil")
-    from jgo.config import GlobalSettings
-
-    settings = GlobalSettings.load()
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(settings.cache_dir / "undertone.lock"):
-        found = _resolve(progress, update=False)
-        broken = [jar for jar in found if not zipfile.is_zipfile(jar)]
-        if broken:  # an earlier download was cut off; jgo takes what lies there for whole
-            for jar in broken:
-                for copy in settings.repo_cache.rglob(jar.name):
-                    copy.unlink()
-                jar.unlink(missing_ok=True)
-            found = _resolve(progress, update=True)
+    listing = _cache() / f"kafka-{KAFKA_VERSION}.jars"
+    if found := _listed(listing):
+        return found
+    need_extra("jgo")
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(listing.with_suffix(".lock")):
+        if found := _listed(listing):  # another run has fetched them meanwhile
+            return found
+        # An earlier run may have been cut off: jgo takes what lies in its cache for all there is
+        # and for whole. So it is told to look again, and what is broken is removed first.
+        found = _resolve(progress)
+        if broken := [jar for jar in found if not zipfile.is_zipfile(jar)]:
+            _remove(broken)
+            found = _resolve(progress)
+        _write_whole(listing, "".join(f"{jar}\n" for jar in found))
     return found
 
 
-def _resolve(progress: Progress | None, *, update: bool) -> list[Path]:
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "undertone"
+
+
+def _listed(listing: Path) -> list[Path]:
+    """The jars of an earlier, finished resolution; none unless all are still there and whole."""
+    try:
+        found = [Path(line) for line in listing.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    return found if all(zipfile.is_zipfile(jar) for jar in found) else []
+
+
+def _write_whole(path: Path, text: str) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _remove(broken: list[Path]) -> None:
+    from jgo.config import GlobalSettings
+
+    repository = GlobalSettings.load().repo_cache
+    for jar in broken:
+        for copy in repository.rglob(jar.name):
+            copy.unlink()
+        jar.unlink(missing_ok=True)
+
+
+def _resolve(progress: Progress | None) -> list[Path]:
     import jgo
     from jgo.maven import PythonResolver
 
@@ -104,7 +134,7 @@ def _resolve(progress: Progress | None, *, update: bool) -> list[Path]:
         yield lambda _received: None
 
     try:
-        environment = jgo.build(_ENDPOINT, update=update, resolver=PythonResolver(progress_callback=report))
+        environment = jgo.build(_ENDPOINT, update=True, resolver=PythonResolver(progress_callback=report))
     except Exception as error:  # jgo raises whatever its HTTP client, XML parser or file system raised
         raise UndertoneError(
             f"The jars of Apache Kafka {KAFKA_VERSION} could not be fetched from Maven Central: {error}. "
