@@ -44,6 +44,11 @@ def partition_state(stream: str, partition: int) -> str:
     return f"{ROOT}:{{{stream}-{partition}}}:state"
 
 
+def partition_pattern(stream: str, partition: int) -> str:
+    """Glob of every key of one partition."""
+    return f"{ROOT}:{{{stream}-{partition}}}:*"
+
+
 def window(stream: str, partition: int, size_s: int, start_s: int) -> str:
     """Hash: series and metric → integer. WINDOW_TTL_S of its size."""
     return f"{ROOT}:{{{stream}-{partition}}}:w:{size_s}:{start_s}"
@@ -58,7 +63,7 @@ def story_tag(stream: str) -> str:
     """Prefix of all story keys of a stream. ``claim.lua`` appends ``id:``, ``x:``, ``b:`` and ``s:`` keys.
 
     All are strings with STORY_TTL_S: ``id:<hash of id>`` → position, ``x:<hash of text>`` → owner,
-    ``b:<band>:<hash>`` → owner, ``s:<position>`` → sketch of the owner's words.
+    ``b:<hash of a band>`` → owner, ``s:<position>`` → sketch of the owner's text.
     """
     return f"{ROOT}:{{stories-{stream}}}:"
 

@@ -7,11 +7,12 @@ bounded chunks and merge partitions. Alerts are in :mod:`undertone.alert_store`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 import redis
@@ -29,6 +30,8 @@ PIPELINE = 256
 
 CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 10.0
+
+T = TypeVar("T")
 
 Windows = dict[int, dict[Series, Counts]]
 """Window start in seconds → series → counts, merged over partitions."""
@@ -202,6 +205,18 @@ class Store:
         pipe.expire(name, keys.STATE_TTL_S)
         pipe.execute()
 
+    def forget(self, stream: str, partition: int) -> None:
+        """Delete all that is kept of one partition, so that it can be counted again from its log.
+
+        Stories stay: a record that is counted again claims by the same position and gets the same answer.
+        """
+        pattern = keys.partition_pattern(stream, partition)
+        for batch in _batches(self.redis.scan_iter(match=pattern, count=1000), PIPELINE):
+            pipe = self.redis.pipeline(transaction=False)
+            for key in batch:
+                pipe.unlink(key)
+            pipe.execute()
+
     def write_labels(self, topics: Sequence[str], version: str) -> None:
         """Remember the label set and version of the model that serves."""
         mapping = {"topics": msgspec.json.encode(topics), "version": version}
@@ -327,6 +342,12 @@ class Store:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
             replies += pipe.execute()
         return replies
+
+
+def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    source = iter(values)
+    while batch := list(islice(source, size)):
+        yield batch
 
 
 def _lua(name: str) -> str:

@@ -27,13 +27,14 @@ class Topic:
     retention_ms: int
     partitions: int | None = None
     compact: bool = False
+    max_message_bytes: int = MAX_MESSAGE_BYTES
 
     def config(self) -> dict[str, str]:
         """The topic's configuration in Kafka's words."""
         return {
             "retention.ms": str(self.retention_ms),
             "cleanup.policy": "compact" if self.compact else "delete",
-            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "CreateTime",
         }
 
@@ -43,6 +44,7 @@ ALL = (
     Topic(COMMENTS, 30 * _DAY_MS),
     Topic(SCORED, 7 * _DAY_MS),
     Topic(ALERTS, 400 * _DAY_MS, partitions=1),
-    Topic(DEAD_LETTERS, 30 * _DAY_MS, partitions=1),
+    # A dead letter is the record as it was, and headers.
+    Topic(DEAD_LETTERS, 30 * _DAY_MS, partitions=1, max_message_bytes=MAX_MESSAGE_BYTES + 65_536),
     Topic(LABELS, 400 * _DAY_MS, partitions=1),
 )
