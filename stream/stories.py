@@ -1,15 +1,17 @@
 """Stories: the fingerprint of a text, by which `claim.lua` finds that it was told before. Pure; who owns is Redis' say.
 
-Three keys go into a claim. The 128-bit hash of the normalised text finds exact copies. A bottom-k sketch of the
-hashes of its words gives the Jaccard similarity of two texts (Cohen & Kaplan 2007). MinHash bands (Broder 1997;
-Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, 3.4) find the texts worth comparing.
+Three keys go into a claim. The 128-bit hash of the normalised text finds exact copies. A bottom-k sketch of 32-bit
+hashes gives the Jaccard similarity of two texts (Cohen & Kaplan 2007). MinHash bands (Broder 1997; Leskovec, Rajaraman
+& Ullman, Mining of Massive Datasets, 3.4) find the texts worth comparing. What is hashed are a text's words and its
+pairs of neighbouring words: words alone take "copper falls on global cues" for a copy of "copper rises on global cues".
 
 With BANDS bands of ROWS rows, a pair of similarity s shares a band with probability 1 - (1 - s^ROWS)^BANDS:
 
     s      .3    .4    .5    .6    .7    .8    .9
     found  .22   .45   .70   .89   .977  .998  1.000
 
-The sketch then decides, so that what a band finds below THRESHOLD does no harm.
+The sketch then decides, so that what a band finds below THRESHOLD does no harm. At THRESHOLD, one word of eight may
+be another, or a text of ten words may have grown by three.
 """
 
 from __future__ import annotations
@@ -31,13 +33,20 @@ ROWS = 3
 LEAST_WORDS = 4
 """Texts with fewer distinct words are compared exactly only: one word more or less makes them another text."""
 
-_UINT = np.uint64
+_WIDTH = BANDS * ROWS
+_DIGITS = 16
+_ROW_DIGITS = BANDS * _DIGITS
+_EDGE = 0x9E3779B9
+"""Stands for the word before the first and after the last one."""
+
 # Fixed for ever: another seed would make the claims in Redis strangers to new ones.
 _random = np.random.Generator(np.random.PCG64(20140219))
-_FACTORS = _random.integers(1, 2**64, BANDS * ROWS, dtype=_UINT) | _UINT(1)  # odd: multiply-shift hashing
-_OFFSETS = _random.integers(0, 2**64, BANDS * ROWS, dtype=_UINT)
-_MIX = _random.integers(1, 2**64, ROWS, dtype=_UINT) | _UINT(1)
-_HIGH = _UINT(32)
+_FACTORS = _random.integers(0, 2**32, _WIDTH, dtype=np.uint32) | np.uint32(1)  # odd: a permutation of 32-bit numbers
+_OFFSETS = _random.integers(0, 2**32, _WIDTH, dtype=np.uint32)
+_MIX = _random.integers(0, 2**64, ROWS, dtype=np.uint64) | np.uint64(1)
+_BAND = _random.integers(0, 2**64, BANDS, dtype=np.uint64)  # tells equal values of two bands apart
+_PAIR = _random.integers(0, 2**64, 2, dtype=np.uint64) | np.uint64(1)
+_HALF = np.uint64(32)
 
 
 class Told(NamedTuple):
@@ -62,39 +71,55 @@ def fingerprint(position: str, at_ms: int, message_id: str, text: str) -> Claim:
 
 def fingerprints(told: Sequence[Told]) -> list[Claim]:
     """One claim for each text, in order. A text gets the same claim in any company."""
-    exact: list[str] = []
-    sets: list[list[int]] = []
-    for _, _, _, text in told:
-        # A text of nothing but links and mentions normalises to nothing, which would make all of those one story.
-        same = (normalise(text) or text.lower()).encode()
-        exact.append(xxh3_128_hexdigest(same))
-        sets.append(_features(same))
-    bands = _bands(sets)
+    # A text of nothing but links and mentions normalises to nothing, which would make all of those one story.
+    same = [(normalise(one.text) or one.text.lower()).encode() for one in told]
+    sketches, bands = _compared(same)
     ids = [xxh3_128_hexdigest(one.message_id.encode()) for one in told]
     return [
-        Claim(one.position, one.at_ms, id_hash, text_hash, tuple(words[:SKETCH_SIZE]), keys)
-        for one, id_hash, text_hash, words, keys in zip(told, ids, exact, sets, bands, strict=True)
+        Claim(one.position, one.at_ms, id_hash, xxh3_128_hexdigest(text), sketch, keys)
+        for one, id_hash, text, sketch, keys in zip(told, ids, same, sketches, bands, strict=True)
     ]
 
 
-def _features(same: bytes) -> list[int]:
-    """32-bit hashes of the distinct words of a normalised text, ascending; none for a text too short."""
-    words = set(same.split(b" "))
-    if len(words) < LEAST_WORDS:
-        return []
-    return sorted({xxh32_intdigest(word) for word in words})
+def _compared(same: Sequence[bytes]) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
+    """Sketch and band keys of each normalised text; none for one that is too short."""
+    sketches: list[tuple[int, ...]] = [()] * len(same)
+    bands: list[tuple[str, ...]] = [()] * len(same)
+    places, lengths, hashes = [], [], []
+    for place, text in enumerate(same):
+        words = text.split(b" ")
+        if len(words) >= LEAST_WORDS and len(set(words)) >= LEAST_WORDS:
+            places.append(place)
+            lengths.append(len(words))
+            hashes += [_EDGE, *map(xxh32_intdigest, words)]
+    if not places:
+        return sketches, bands
+    features, starts = _features(np.array([*hashes, _EDGE], np.uint64), np.array(lengths, np.int64))
+    flat = features.tolist()
+    begins = starts.tolist()
+    for place, start, end in zip(places, begins, [*begins[1:], len(flat)], strict=True):
+        sketches[place] = tuple(flat[start : min(end, start + SKETCH_SIZE)])
+    permuted = features[:, None] * _FACTORS + _OFFSETS  # (features, bands * rows), wraps on purpose
+    least = np.minimum.reduceat(permuted, starts, axis=0).reshape(-1, BANDS, ROWS)
+    mixed = (least * _MIX).sum(axis=2, dtype=np.uint64) ^ _BAND  # (texts, bands)
+    digits = mixed.astype(">u8").tobytes().hex()
+    for row, place in enumerate(places):
+        begin = row * _ROW_DIGITS
+        bands[place] = tuple([digits[at : at + _DIGITS] for at in range(begin, begin + _ROW_DIGITS, _DIGITS)])
+    return sketches, bands
 
 
-def _bands(sets: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
-    """The band keys of each set; none for an empty set."""
-    full = [one for one in sets if one]
-    if not full:
-        return [() for _ in sets]
-    lengths = np.fromiter(map(len, full), np.intp, len(full))
-    starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    words = np.fromiter((word for one in full for word in one), _UINT, int(lengths.sum()))
-    hashes = (words[:, None] * _FACTORS + _OFFSETS) >> _HIGH  # (words, bands * rows), wraps on purpose
-    least = np.minimum.reduceat(hashes, starts, axis=0).reshape(len(full), BANDS, ROWS)
-    mixed: NDArray[np.uint64] = (least * _MIX).sum(axis=2, dtype=_UINT)
-    keys = iter([tuple([f"{band}:{value:x}" for band, value in enumerate(row)]) for row in mixed.tolist()])
-    return [next(keys) if one else () for one in sets]
+def _features(hashes: NDArray[np.uint64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The distinct hashes of words and pairs, ascending within each text, and where each text starts.
+
+    ``hashes`` has an edge before each text's ``lengths`` words and one at the end, so that each is a pair's first.
+    """
+    texts = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths + 1) << _HALF
+    pairs = (hashes[:-1] * _PAIR[0] + hashes[1:] * _PAIR[1]) >> _HALF
+    is_word = np.ones(len(texts), np.bool_)
+    is_word[np.cumsum(lengths + 1) - lengths - 1] = False  # the edges
+    both = np.concatenate(((texts | hashes[:-1])[is_word], texts | pairs))
+    both.sort()
+    both = both[np.concatenate(([True], both[1:] != both[:-1]))]
+    starts = np.searchsorted(both, np.arange(len(lengths), dtype=np.uint64) << _HALF)
+    return both.astype(np.uint32), starts.astype(np.int64)

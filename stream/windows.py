@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ _STORY, _SCORE = 3, 6
 _MS = 1000
 
 assert METRICS == ("m-", "m0", "m+", "s-", "s0", "s+", "v")
+assert all(larger % smaller == 0 for smaller, larger in pairwise(SIZES_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +99,34 @@ def aggregate(cells: Iterable[Cell], model: str) -> dict[tuple[int, int], dict[s
     Each cell counts once for its topic and once for its topic with each of its entities, in the window of every
     size that holds it, and once for the model's version.
     """
-    model_field = MODEL_FIELD + model
     smallest, *larger = SIZES_S
-    finest = _finest(cells, smallest)
-    windows: dict[tuple[int, int], dict[str, int]] = {}
-    for start_s, (messages, series) in finest.items():
-        written = {model_field: messages}
+    model_field = MODEL_FIELD + model
+    finer: dict[int, dict[str, int]] = {}
+    for start_s, (messages, series) in _finest(cells, smallest).items():
+        window = finer[start_s] = {model_field: messages}
         for (topic, entity), counts in series.items():
             for name, n in zip(_fields(topic, entity), counts, strict=True):
                 if n:
-                    written[name] = n
-        windows[smallest, start_s] = written
-        for size_s in larger:
-            window = windows.setdefault((size_s, start_s // size_s * size_s), {})
-            for name, n in written.items():
-                window[name] = window.get(name, 0) + n
+                    window[name] = n
+    windows = {(smallest, start_s): window for start_s, window in finer.items()}
+    for size_s in larger:  # each size divides the next
+        finer = _coarser(finer, size_s)
+        windows.update({(size_s, start_s): window for start_s, window in finer.items()})
     return windows
+
+
+def _coarser(finer: dict[int, dict[str, int]], size_s: int) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    for start_s, window in finer.items():
+        start_s -= start_s % size_s
+        known = found.get(start_s)
+        if known is None:
+            found[start_s] = window.copy()
+        else:
+            get = known.get
+            for name, n in window.items():
+                known[name] = get(name, 0) + n
+    return found
 
 
 def _finest(
