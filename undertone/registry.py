@@ -104,7 +104,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write(path: Path, files: Mapping[str, bytes | Path], manifest: Manifest) -> Manifest:
-    """Write a model folder at `path`, which must not exist yet, and return its manifest with all files listed.
+    """Write a model folder at `path`, which must not exist yet, and return the finished manifest.
 
     The folder is built beside `path`, verified there and renamed: no reader ever sees half of it.
     """
@@ -145,9 +145,7 @@ def _check_file(path: Path, name: str, entry: FileEntry) -> None:
         raise _refusal(path, f"{name} is missing")
     data = file.read_bytes()
     if len(data) != entry.bytes:
-        raise _refusal(
-            path, f"{name} is half-written or changed: it has {len(data)} bytes, not {entry.bytes}"
-        )
+        raise _refusal(path, f"{name} is half-written or changed: it has {len(data)} bytes, not {entry.bytes}")
     digest = hashlib.sha256(data).hexdigest()
     if digest != entry.sha256:
         raise _refusal(path, f"{name} was changed: its SHA-256 is {digest}, not {entry.sha256}")
