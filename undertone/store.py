@@ -228,9 +228,13 @@ class Store:
     def write_heartbeat(self, name: str, health: Mapping[str, str | int | float], now_ms: int) -> None:
         """Publish one worker's health; it disappears by itself WORKER_TTL_S after the last beat."""
         key, index = keys.worker(name), keys.workers()
-        pipe = self.redis.pipeline(transaction=False)
+        # As a whole: the lag of a partition that went to another worker must not linger.
+        pipe = self.redis.pipeline(transaction=True)
+        pipe.delete(key)
         pipe.hset(key, mapping=cast(Any, dict(health)))
         pipe.expire(key, keys.WORKER_TTL_S)
+        pipe.execute()
+        pipe = self.redis.pipeline(transaction=False)
         pipe.zadd(index, {name: now_ms})
         pipe.expire(index, keys.STATE_TTL_S)
         pipe.zremrangebyscore(index, 0, now_ms - keys.WORKER_TTL_S * 1000)
