@@ -58,7 +58,6 @@ class Linker:
         for company in self.companies:
             if company.symbol != NOBODY:
                 self._tags[company.symbol] = company.symbol
-        for company in self.companies:
             for alias in (company.name, *company.aliases):
                 if alias.startswith(_CASHTAG):
                     self._tags[alias[1:].upper()] = company.symbol
@@ -91,8 +90,8 @@ class Linker:
         A cashtag that is not listed is kept when it is written in capitals; a given name that is not listed is kept
         as it is.
 
-        >>> Linker.load().link("Facebook buys WhatsApp, $GOOG slips; apple pie for $XYZ", given=["tesla"])
-        ('GOOGL', 'META', 'TSLA', 'XYZ')
+        >>> Linker.load().link("Facebook buys WhatsApp, $GOOG slips; apple pie for $QQQX", given=["tesla"])
+        ('GOOGL', 'META', 'QQQX', 'TSLA')
         """
         found: dict[str, None] = {}
         for name in given:
@@ -198,9 +197,11 @@ def _company(row: Sequence[str], owners: dict[str, str], where: str) -> Company:
         bare = alias.removeprefix(_EXACT).removeprefix(_CASHTAG).strip()
         if (len(bare) < 2 and not alias.startswith(_CASHTAG)) or not any(map(str.isalnum, bare)):
             raise InputError(f"{where}: alias {alias!r} of {symbol} is too short; valid are two characters or more")
-        owner = owners.setdefault(_lower(alias), symbol)
+    if symbol != NOBODY and symbol in owners.values():
+        raise InputError(f"{where}: symbol {symbol} is listed twice; give it one row")
+    own = () if symbol == NOBODY else (f"{_CASHTAG}{symbol}",)
+    for alias in filter(None, (*own, name, *aliases)):
+        owner = owners.setdefault(_lower(alias.removeprefix(_EXACT)), symbol)
         if owner != symbol:
-            raise InputError(f"{where}: alias {alias!r} of {symbol} belongs to {owner} already; remove one")
-    if symbol != NOBODY and owners.setdefault(f"symbol {symbol}", where) != where:
-        raise InputError(f"{where}: symbol {symbol} is listed twice, first in {owners[f'symbol {symbol}']}")
+            raise InputError(f"{where}: {alias!r} of {symbol} belongs to {owner} already; remove one")
     return Company(symbol, name, aliases, region)
