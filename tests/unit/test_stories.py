@@ -1,0 +1,136 @@
+"""Fingerprints: what is the same story, what is not, and how surely a near copy is found."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.stories import BANDS, LEAST_WORDS, ROWS, SKETCH_SIZE, THRESHOLD, Told, fingerprint, fingerprints
+from undertone.store import Claim
+
+words = st.text(st.characters(categories=("Ll", "Nd")), min_size=1, max_size=8)
+sentences = st.lists(words, min_size=1, max_size=40)
+
+
+def claim(text: str, message_id: str = "a") -> Claim:
+    return fingerprint("news-0:1", 1_000, message_id, text)
+
+
+def key(one: Claim) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
+    return one.text_hash, one.sketch, one.bands
+
+
+@given(st.lists(st.sampled_from("acme falls twelve percent as probe widens further".split()), min_size=1, max_size=12))
+def test_link_case_and_punctuation_make_no_other_story(text: list[str]) -> None:
+    plain = " ".join(text)
+    dressed = f"RT @desk: {plain.upper().replace(' ', ', ')}!!! https://t.co/Ab3 @reader"
+    assert key(claim(plain)) == key(claim(dressed))
+
+
+@given(st.lists(sentences.map(" ".join), max_size=12))
+def test_claim_of_a_text_does_not_depend_on_its_company(texts: list[str]) -> None:
+    told = [Told(f"news-0:{at}", at, str(at), text) for at, text in enumerate(texts)]
+    assert fingerprints(told) == [fingerprint(*one) for one in told]
+
+
+@given(sentences.map(" ".join))
+def test_claim_has_the_shape_that_the_script_reads(text: str) -> None:
+    one = claim(text)
+    assert len(one.id_hash) == len(one.text_hash) == 32
+    assert list(one.sketch) == sorted(set(one.sketch))
+    assert len(one.sketch) <= SKETCH_SIZE
+    assert all(0 <= word < 2**32 for word in one.sketch)
+    assert len(one.bands) in (0, BANDS)
+    assert bool(one.bands) == bool(one.sketch)
+
+
+@pytest.mark.parametrize("text", ["", "$AAPL", "buy buy buy buy buy", "$AAPL up 5%", "https://t.co/x @who"])
+def test_text_of_few_words_is_compared_exactly_only(text: str) -> None:
+    assert claim(text).sketch == ()
+    assert claim(text).bands == ()
+
+
+def test_text_of_just_enough_words_is_compared_by_its_words() -> None:
+    assert claim(" ".join("abcdefgh"[:LEAST_WORDS])).bands
+
+
+def test_messages_of_nothing_but_different_links_are_different_stories() -> None:
+    assert claim("https://t.co/one").text_hash != claim("https://t.co/two").text_hash
+
+
+def test_message_ids_have_their_own_hash() -> None:
+    assert claim("x", "a").id_hash != claim("x", "b").id_hash
+    assert claim("x", "a").id_hash == claim("y", "a").id_hash
+
+
+def test_opposite_headlines_are_no_copies() -> None:
+    for one, other in [
+        ("Copper, nickel rise on global cues", "Copper, nickel soften on global cues"),
+        ("Acme beats estimates in third quarter", "Acme misses estimates in third quarter"),
+        ("Acme shares fall 5% on weak guidance", "Zenith shares fall 5% on weak guidance"),
+    ]:
+        assert jaccard(claim(one), claim(other)) < THRESHOLD
+
+
+def test_headline_with_a_tail_is_a_copy() -> None:
+    one = "Acme to cut two thousand jobs as regulators widen probe of its accounts"
+    other = one + " - Daily Wire"
+    assert jaccard(claim(one), claim(other)) >= THRESHOLD
+    assert set(claim(one).bands) & set(claim(other).bands)
+
+
+def test_near_copies_are_found_as_often_as_the_curve_says() -> None:
+    chance = random.Random(7)
+    lexicon = [f"w{n}" for n in range(20_000)]
+    found, at_threshold = [], []
+    for _ in range(400):
+        text = chance.sample(lexicon, 30)
+        changed = [*text]
+        for place in chance.sample(range(0, 30, 3), 3):
+            changed[place] = chance.choice(lexicon)
+        one, other = claim(" ".join(text)), claim(" ".join(changed))
+        similarity = jaccard(one, other)
+        if similarity >= THRESHOLD:
+            at_threshold.append(similarity)
+            found.append(bool(set(one.bands) & set(other.bands)))
+    assert len(found) > 300
+    assert sum(found) / len(found) >= 0.97
+    curve = [1 - (1 - s**ROWS) ** BANDS for s in at_threshold]
+    assert abs(sum(found) / len(found) - sum(curve) / len(curve)) < 0.02
+
+
+def test_bands_find_pairs_below_the_threshold_as_rarely_as_the_curve_says() -> None:
+    chance = random.Random(8)
+    lexicon = [f"w{n}" for n in range(20_000)]
+    found, curve = 0, 0.0
+    for _ in range(400):
+        text = chance.sample(lexicon, 24)
+        one, other = claim(" ".join(text)), claim(" ".join(text[:12] + chance.sample(lexicon, 12)))
+        found += bool(set(one.bands) & set(other.bands))
+        curve += 1 - (1 - jaccard(one, other) ** ROWS) ** BANDS
+    assert abs(found - curve) / 400 < 0.06
+
+
+def test_unrelated_texts_share_no_band() -> None:
+    chance = random.Random(9)
+    lexicon = [f"w{n}" for n in range(20_000)]
+    bands: set[str] = set()
+    for _ in range(500):
+        one = claim(" ".join(chance.sample(lexicon, 15)))
+        assert not bands & set(one.bands)
+        bands |= set(one.bands)
+
+
+def test_threshold_lies_where_the_curve_finds_nearly_all() -> None:
+    assert 1 - (1 - THRESHOLD**ROWS) ** BANDS >= 0.97
+
+
+def jaccard(one: Claim, other: Claim) -> float:
+    """Exact, since the texts here have fewer than SKETCH_SIZE features; asserts so."""
+    assert len(one.sketch) < SKETCH_SIZE
+    assert len(other.sketch) < SKETCH_SIZE
+    a, b = set(one.sketch), set(other.sketch)
+    return len(a & b) / len(a | b)
