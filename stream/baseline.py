@@ -1,0 +1,246 @@
+"""What is usual for each series: expected counts, their dispersion, and the usual negative share.
+
+Pure numpy over all series at once; no clock, no Redis. It fits hourly history and gives parameters; how unlikely
+an observation is under them is the detector's business.
+
+Arrays of history are chronological, (hours, series): 28 days, the last row being the hour before the one that is
+watched. Since 28 days are four whole weeks, row ``r`` has the hour of week of row ``r + 168``, and slot 0 of a
+profile is the hour that is watched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+DAY_H = 24
+WEEK_H = 168
+HISTORY_H = 4 * WEEK_H
+RECENT_H = DAY_H + 6
+"""Hours that the level needs: a day before the widest window begins."""
+
+PROFILE_PRIOR = 20.0
+"""Stories that a series' own hour of day, and then hour of week, must outweigh to leave the pooled profile."""
+LEVEL_PRIOR = 10.0
+"""Stories that the last 24 hours must outweigh to leave the level of 28 days."""
+RATE_PRIOR_HOURS = 24.0
+"""Series-hours that the default rate weighs when the pooled rate is estimated."""
+DISPERSION_PRIOR = 25.0
+"""Sum of squared expectations at which a series' own dispersion weighs as much as the pooled one: there its
+standard error, √(2/Σμ²) for counts that are nearly Poisson, is about .3."""
+DEFAULT_DISPERSION = 0.3
+SHARE_PRIOR = 20.0
+"""Stories that a series' own negative share must outweigh to leave the pooled share."""
+DEFAULT_SHARE = 0.3
+DEFAULT_SHARE_PRECISION = 10.0
+
+_MIN_DISPERSION = 0.005
+_MAX_DISPERSION = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CountBaseline:
+    """Negative binomial expectation of each series' stories, for windows that end in the watched hour.
+
+    ``base`` is stories an hour, (7, series): row ``j`` is the hour ``j`` before the watched one, before the level.
+    ``level`` multiplies it, and ``dispersion`` is α of variance = μ + αμ²; both (3, series), one row each for
+    windows of 15 minutes, 1 hour and 6 hours.
+    """
+
+    base: Floats
+    level: Floats
+    dispersion: Floats
+
+    def expected(self, hours: Floats) -> Floats:
+        """Mean stories in each window, (3, series).
+
+        ``hours`` is (3, 7): the part of each of the last seven hours, 0..1, that lies in the window.
+        """
+        mean: Floats = (hours @ self.base) * self.level
+        return mean
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The slow part of a baseline: ``base``, (168, series), slot 0 being the hour fitted for, and ``dispersion``."""
+
+    base: Floats
+    dispersion: Floats
+
+    def now(self, later: int, counts: Floats, usable: Bools) -> CountBaseline:
+        """The baseline ``later`` hours (0..167) after the fit.
+
+        ``counts`` and ``usable`` are the last RECENT_H rows of history at that time. The level of each window is
+        taken up to where it begins: the window of an hour may begin in the hour before, that of six hours began six
+        hours ago.
+        """
+        slots = (later - RECENT_H + np.arange(RECENT_H + 1)) % WEEK_H
+        base = self.base[slots]
+        level = _level(counts * usable, base[:-1] * usable)
+        return CountBaseline(base[:-8:-1], np.stack([level[-2], level[-2], level[-7]]), self.dispersion)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBaseline:
+    """Beta prior of each series' negative share: mean and precision (the sum of the two shape parameters)."""
+
+    mean: Floats
+    precision: Floats
+
+
+def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, default_rate: float) -> Fit:
+    """What each series' history says of it, for the day that follows; :meth:`Fit.now` adds the level of the hour.
+
+    A series' mean is rate × profile × level:
+
+    * rate: Gamma-Poisson posterior mean (a + N) / (b + T), with the prior of its kind by moments (Robbins 1956;
+      Gelman et al., Bayesian Data Analysis, §2.6). N = 0, T = 0 gives the pooled rate: the cold start.
+    * profile: hour of day, then hour of week within it, each a Gamma-Poisson factor (κ + N) / (κ + E) that is
+      shrunk to the pooled profile.
+    * level: (k + N₂₄) / (k + E₂₄) over the 24 hours before the window.
+
+    The dispersion is the moment estimate Σ((x-μ)² - μ) / Σμ² (Cameron & Trivedi, Regression Analysis of Count Data,
+    §3.3) of the one-step-ahead residuals, shrunk to that of its kind; at 6 h of six-hour sums, and at 15 minutes
+    extrapolated along the power law between the two, since history is kept by the hour. The posterior variance
+    of the rate, 1 / (a + N), is added: the predictive distribution of a Gamma-Poisson is negative binomial.
+
+    Args:
+        counts: (672, series) stories an hour.
+        usable: (672, series); False where there is no history and in past alert periods.
+        kinds: (series,) small integers; series of one kind are pooled.
+        pooled: (672,) stories an hour of the whole stream, NaN-free; its usable hours are those of any series.
+        default_rate: Stories an hour of a series about which nothing at all is known.
+    """
+    weight = usable.astype(np.float64)
+    x = counts * weight
+    seen = usable.max(axis=1, initial=False).astype(np.float64)
+    profile = _pooled_profile(pooled * seen, seen)
+
+    stretched = np.tile(profile, len(counts) // WEEK_H)[:, None] * weight
+    n, exposure = x.sum(axis=0), stretched.sum(axis=0)
+    shape, rate_prior = _rate_prior(n, exposure, kinds, default_rate)
+    rate = (shape + n) / (shape / rate_prior + exposure)
+
+    own = _own_profile(x, stretched * rate, profile)
+    base = rate * own  # (168, series)
+    mean = np.tile(base, (len(counts) // WEEK_H, 1)) * weight
+
+    level = _level(x, mean)
+    spread_1h = _moments(x, mean * level[:-1], weight)
+    spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], _sixes(weight) == 6)
+    alpha_1h, alpha_6h = _shrunk(spread_1h, kinds), _shrunk(spread_6h, kinds)
+    alpha_15m = alpha_1h * np.clip((alpha_1h / alpha_6h) ** (np.log(4) / np.log(6)), 1.0, 3.0)
+    unsure = 1.0 / (shape + n)
+    return Fit(base, np.stack([alpha_15m, alpha_1h, alpha_6h]) + unsure)
+
+
+def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> ShareBaseline:
+    """The usual negative share of each series, as the Beta distribution that a window's own share is drawn from.
+
+    The mean is shrunk to that of its kind. The precision comes from the pooled intra-class correlation of hourly
+    shares, ρ = Σ((k - ns)² - ns(1-s)) / Σn(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what the
+    uncertainty of the mean takes away.
+    """
+    k, n = negative * usable, total * usable
+    negatives, totals = k.sum(axis=0), n.sum(axis=0)
+    mean, precision = np.empty_like(totals), np.empty_like(totals)
+    for kind in np.unique(kinds):
+        of = kinds == kind
+        pooled = (negatives[of].sum() + SHARE_PRIOR * DEFAULT_SHARE) / (totals[of].sum() + SHARE_PRIOR)
+        mean[of] = share = (negatives[of] + SHARE_PRIOR * pooled) / (totals[of] + SHARE_PRIOR)
+        spread = share * (1 - share)
+        excess = ((k[:, of] - n[:, of] * share) ** 2 - n[:, of] * spread).sum()
+        pairs = (n[:, of] * (n[:, of] - 1) * spread).sum()
+        prior = DISPERSION_PRIOR * 2
+        rho = np.clip((excess + prior / (1 + DEFAULT_SHARE_PRECISION)) / (pairs + prior), 0.005, 0.5)
+        variance = rho + 1 / (totals[of] + SHARE_PRIOR + 1)  # in units of s(1-s)
+        precision[of] = np.maximum(1 / variance - 1, 0.5)
+    return ShareBaseline(mean, precision)
+
+
+def _pooled_profile(counts: Floats, seen: Floats) -> Floats:
+    """Relative rate by hour of week, (168,), with mean about 1, of the whole stream."""
+    rate = counts.sum() / max(seen.sum(), 1.0)
+    n, hours = counts.reshape(-1, WEEK_H).sum(axis=0), seen.reshape(-1, WEEK_H).sum(axis=0)
+    expected = rate * hours
+    by_day = _factor(_daily(n), _daily(expected))
+    daily = np.tile(by_day, WEEK_H // DAY_H)
+    profile: Floats = daily * _factor(n, expected * daily)
+    return profile
+
+
+def _own_profile(x: Floats, expected: Floats, pooled: Floats) -> Floats:
+    """Relative rate by hour of week of each series, (168, series), shrunk to the pooled one."""
+    weeks = (-1, WEEK_H, x.shape[1])
+    n, e = x.reshape(weeks).sum(axis=0), expected.reshape(weeks).sum(axis=0)
+    daily = np.tile(_factor(_daily(n), _daily(e)), (WEEK_H // DAY_H, 1))
+    profile: Floats = pooled[:, None] * daily * _factor(n, e * daily)
+    return profile
+
+
+def _factor(n: Floats, expected: Floats) -> Floats:
+    result: Floats = (PROFILE_PRIOR + n) / (PROFILE_PRIOR + expected)
+    return result
+
+
+def _daily(by_week: Floats) -> Floats:
+    result: Floats = by_week.reshape(WEEK_H // DAY_H, DAY_H, *by_week.shape[1:]).sum(axis=0)
+    return result
+
+
+def _rate_prior(n: Floats, exposure: Floats, kinds: Ints, default_rate: float) -> tuple[Floats, Floats]:
+    """Shape and mean of the Gamma prior of each series' rate, pooled by kind, by moments."""
+    shape, mean = np.empty_like(n), np.empty_like(n)
+    for kind in np.unique(kinds):
+        of = kinds == kind
+        hours = exposure[of].sum()
+        pooled = (n[of].sum() + RATE_PRIOR_HOURS * default_rate) / (hours + RATE_PRIOR_HOURS)
+        own = n[of] / np.maximum(exposure[of], 1.0)
+        between = own.var() - pooled * of.sum() / max(hours, 1.0)
+        shape[of] = np.clip(pooled**2 / max(between, 1e-12), 0.2, 5.0)
+        mean[of] = pooled
+    return shape, mean
+
+
+def _level(x: Floats, mean: Floats) -> Floats:
+    """Level factor before each row and after the last, (rows + 1, series)."""
+    recent, usual = _trailing(x), _trailing(mean)
+    level: Floats = (LEVEL_PRIOR + recent) / (LEVEL_PRIOR + usual)
+    return level
+
+
+def _trailing(values: Floats) -> Floats:
+    """Sum of the 24 rows before each row, and after the last."""
+    sums = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    trailing = sums.copy()
+    trailing[DAY_H:] -= sums[:-DAY_H]
+    return trailing
+
+
+def _sixes(values: Floats) -> Floats:
+    result: Floats = values.reshape(-1, 6, values.shape[1]).sum(axis=1)
+    return result
+
+
+def _moments(x: Floats, mean: Floats, weight: Floats | Bools) -> tuple[Floats, Floats]:
+    """Numerator and denominator of the moment estimate of dispersion, one each for every series."""
+    residual = x - mean
+    return ((residual * residual - mean) * weight).sum(axis=0), (mean * mean * weight).sum(axis=0)
+
+
+def _shrunk(moments: tuple[Floats, Floats], kinds: Ints) -> Floats:
+    over, squares = moments
+    alpha = np.empty_like(over)
+    for kind in np.unique(kinds):
+        of = kinds == kind
+        pooled = (over[of].sum() + DISPERSION_PRIOR * DEFAULT_DISPERSION) / (squares[of].sum() + DISPERSION_PRIOR)
+        pooled = max(float(pooled), _MIN_DISPERSION)
+        alpha[of] = (over[of] + DISPERSION_PRIOR * pooled) / (squares[of] + DISPERSION_PRIOR)
+    return np.clip(alpha, _MIN_DISPERSION, _MAX_DISPERSION)

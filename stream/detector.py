@@ -1,0 +1,213 @@
+"""The test for a surge: how unlikely are this many stories, and this share of negative ones, in a window?
+
+Pure and vectorised over series; it judges one minute and remembers nothing. What is usual comes from
+:mod:`stream.baseline`, what becomes of a reading from :mod:`stream.alerting`.
+
+A surge must be unusual in count *and* in share, in one and the same window: a busy day raises negative counts, and
+one bad story makes a share of 1. Three windows are looked at and the smallest count tail counts, so it is
+multiplied by three (Bonferroni; since both tests must pass in one window, correcting one of them bounds the joint
+error by the count threshold). The looks of successive minutes overlap almost wholly and are not corrected for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
+from undertone.messages import Severity
+
+WINDOWS_S = (900, 3_600, 21_600)
+WINDOWS_MIN = tuple(seconds // 60 for seconds in WINDOWS_S)
+LOOKS = len(WINDOWS_S)
+
+LOWER_BAR = 10.0
+"""An episode goes on while the count tail is within this factor of the warning threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to warn. A threshold of share that is None is not tested; the share is still reported."""
+
+    name: str
+    negative: bool  # looks at negative stories; else at all
+    min_stories: int
+    p_count: float
+    p_share: float | None
+    critical_p_count: float
+    critical_p_share: float | None
+    critical_sources: int = 3
+
+
+NEGATIVE_SURGE = Rule("negative-surge", True, 4, 1e-3, 1e-2, 3e-4, 5e-3)
+VOLUME_SURGE = Rule("volume-surge", False, 8, 1e-4, None, 1e-5, None)
+RULES = (NEGATIVE_SURGE, VOLUME_SURGE)
+"""The default rules, most telling first: where two explain the same stories, the first is announced."""
+
+
+class Reading(NamedTuple):
+    """What one rule sees of one series at one minute, in the window where it is most unusual.
+
+    ``severity`` is None where the condition does not hold but an episode would go on. A critical one still needs
+    its sources. ``p_count`` is corrected for the three windows. ``wide`` is the stories in the widest window.
+    """
+
+    rule: Rule
+    series: int
+    window_s: int
+    stories: int
+    total: int
+    expected: float
+    dispersion: float
+    p_count: float
+    share: float
+    expected_share: float
+    p_share: float
+    severity: Severity | None
+    wide: int
+
+
+def count_tail(n: Ints, mean: Floats, dispersion: Floats) -> Floats:
+    """P(X ≥ n) of a negative binomial with this mean and variance μ + αμ².
+
+    With r = 1/α it is the regularised incomplete beta I(n, r) at μ/(r + μ) (DLMF §8.17; Johnson, Kemp & Kotz,
+    Univariate Discrete Distributions, eq. 5.31).
+    """
+    n, mean, dispersion = np.broadcast_arrays(n, mean, dispersion)
+    size = 1.0 / np.maximum(dispersion, 1e-6)
+    tail = special.betainc(np.maximum(n, 1), size, mean / (size + mean))
+    result: Floats = np.where(n <= 0, 1.0, tail)
+    return result
+
+
+def share_tail(k: Ints, n: Ints, mean: Floats, precision: Floats) -> Floats:
+    """P(K ≥ k) of a beta-binomial of n draws with shapes mean·precision and (1-mean)·precision.
+
+    Sums the mass C(n,j) B(j+a, n-j+b) / B(a,b) from k to n in logarithms (Johnson, Kemp & Kotz, §6.2.2).
+    """
+    k, n = np.atleast_1d(k), np.atleast_1d(n)
+    a = np.clip(mean, 1e-6, 1 - 1e-6) * precision
+    b = precision - a
+    j = np.arange(int(n.max(initial=0)) + 1)[:, None]  # (outcomes, series)
+    inside = (j >= k) & (j <= n)
+    rest = np.where(inside, n - j, 0)
+    at = np.where(inside, j, 0)
+    mass = special.betaln(at + a, rest + b) - special.betaln(a, b) - special.betaln(at + 1, rest + 1) - np.log(n + 1)
+    total: Floats = np.where(inside, np.exp(mass), 0.0).sum(axis=0)
+    return np.where(k <= 0, 1.0, np.minimum(total, 1.0))
+
+
+def overlap(minute: int) -> Floats:
+    """The part of each hour in each window that ends with ``minute`` (included): (3, 7), 0..1.
+
+    Column ``j`` is the hour ``j`` before that of the minute.
+    """
+    within = minute % 60 + 1  # minutes of the watched hour that are over
+    oldest = within + np.arange(7) * 60  # age in minutes at which each hour began
+    newest = np.maximum(oldest - 60, 0)
+    lengths = np.array(WINDOWS_MIN)[:, None]
+    parts: Floats = np.clip(np.minimum(oldest, lengths) - newest, 0, None) / 60
+    return parts
+
+
+def look(
+    rules: tuple[Rule, ...],
+    minute: int,
+    negative: NDArray[np.integer],
+    total: NDArray[np.integer],
+    negatives: CountBaseline,
+    totals: CountBaseline,
+    shares: ShareBaseline,
+) -> list[Reading]:
+    """The series that stand out at the end of ``minute``, a reading for each rule that sees it.
+
+    Args:
+        rules: What to look for.
+        minute: Event time in minutes since 1970; the windows end with it.
+        negative: (3, series) distinct negative stories in each of WINDOWS_S.
+        total: The same of all stories.
+        negatives: Baseline of ``negative``.
+        totals: Baseline of ``total``.
+        shares: Usual negative share.
+    """
+    hours = overlap(minute)
+    readings: list[Reading] = []
+    for rule in rules:
+        counts, baseline = (negative, negatives) if rule.negative else (total, totals)
+        wanted = np.flatnonzero(counts[-1] * 2 >= rule.min_stories)
+        if not len(wanted):
+            continue
+        readings += _judge(rule, wanted, counts, total, negative, baseline, shares, hours)
+    return readings
+
+
+def _judge(
+    rule: Rule,
+    wanted: Ints,
+    counts: NDArray[np.integer],
+    total: NDArray[np.integer],
+    negative: NDArray[np.integer],
+    baseline: CountBaseline,
+    shares: ShareBaseline,
+    hours: Floats,
+) -> list[Reading]:
+    n = counts[:, wanted].astype(np.int64)
+    mean = (hours @ baseline.base[:, wanted]) * baseline.level[:, wanted]
+    spread = baseline.dispersion[:, wanted]
+    p_count = np.minimum(LOOKS * count_tail(n, mean, spread), 1.0)
+    over = (n * 2 >= rule.min_stories) & (p_count <= rule.p_count * LOWER_BAR)
+    standing = np.flatnonzero(over.any(axis=0))
+    if not len(standing):
+        return []
+    wanted, n, mean = wanted[standing], n[:, standing], mean[:, standing]
+    spread, p_count = spread[:, standing], p_count[:, standing]
+    all_stories, k = total[:, wanted].astype(np.int64), negative[:, wanted].astype(np.int64)
+    usual, precision = shares.mean[wanted], shares.precision[wanted]
+    p_share = np.stack([share_tail(k[w], all_stories[w], usual, precision) for w in range(LOOKS)])
+    warns = _holds(n >= rule.min_stories, p_count, p_share, rule.p_count, rule.p_share)
+    critical = _holds(warns, p_count, p_share, rule.critical_p_count, rule.critical_p_share)
+
+    # Among the windows where the most severe condition holds, the most unusual one is reported.
+    rank = np.where(critical, -2.0, np.where(warns, -1.0, 0.0)) * 2 + p_count
+    best = rank.argmin(axis=0)
+    readings = []
+    for column, window in enumerate(best):
+        at = (window, column)
+        stories, everything = int(n[at]), int(all_stories[at])
+        severity = Severity.CRITICAL if critical[at] else Severity.WARNING if warns[at] else None
+        readings.append(
+            Reading(
+                rule=rule,
+                series=int(wanted[column]),
+                window_s=WINDOWS_S[window],
+                stories=stories,
+                total=everything,
+                expected=float(mean[at]),
+                dispersion=float(spread[at]),
+                p_count=float(p_count[at]),
+                share=int(k[at]) / everything if everything else 0.0,
+                expected_share=float(usual[column]),
+                p_share=float(p_share[at]),
+                severity=severity,
+                wide=int(n[-1, column]),
+            )
+        )
+    return readings
+
+
+def _holds(enough: Bools, p_count: Floats, p_share: Floats, count_bar: float, share_bar: float | None) -> Bools:
+    holds: Bools = enough & (p_count <= count_bar)
+    return holds if share_bar is None else holds & (p_share <= share_bar)
+
+
+def interval(mean: float, dispersion: float) -> tuple[int, int]:
+    """The central 95 % interval of stories under a negative binomial."""
+    from scipy import stats  # slow to import, and only an alert needs it
+
+    size = 1.0 / max(dispersion, 1e-6)
+    usual = stats.nbinom(size, size / (size + mean))
+    return int(usual.ppf(0.025)), int(usual.ppf(0.975))

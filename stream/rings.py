@@ -1,0 +1,149 @@
+"""What the watch remembers of one stream: six hours of minutes and 28 days of hours, for every series it has met.
+
+Pure memory, written and read by event time; a row that is written again is replaced. It judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.baseline import HISTORY_H, Bools, Floats, Ints
+from stream.detector import WINDOWS_MIN
+from undertone.trends import Counts, Series
+
+MINUTES = max(WINDOWS_MIN)
+TOPIC, ENTITY, BOTH = range(3)
+"""Kinds of series: a topic, an entity over all topics, an entity under a topic."""
+KINDS = 3
+
+Cell = TypeVar("Cell", bound=np.generic)
+_NEGATIVE, _ALL, _NEGATIVE_MESSAGES, _ALL_MESSAGES = range(4)
+
+
+def kind_of(series: Series) -> int:
+    """The kind of a series; an empty topic stands for all topics, an empty entity for none in particular."""
+    if not series.entity:
+        return TOPIC
+    return BOTH if series.topic else ENTITY
+
+
+class Rings:
+    """Counts by series, in columns. The first KINDS columns stay empty: a series of each kind that is not known yet."""
+
+    def __init__(self) -> None:
+        self.names: list[Series] = [Series("", "")] * KINDS
+        self.kinds: Ints = np.arange(KINDS)
+        self._columns: dict[Series, int] = {}
+        self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
+        self._hours: NDArray[np.int32] = np.zeros((2, HISTORY_H, 64), np.int32)
+        self._masked: Bools = np.zeros((HISTORY_H, 64), bool)
+        self._seen = np.zeros(HISTORY_H, bool)
+        self._hour_of_row = np.full(HISTORY_H, -1, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def column(self, series: Series) -> int:
+        """The column of a series, made at its first sight."""
+        known = self._columns.get(series)
+        if known is not None:
+            return known
+        column = self._columns[series] = len(self.names)
+        self.names.append(series)
+        self.kinds = np.append(self.kinds, kind_of(series))
+        if column >= self._masked.shape[1]:
+            self._minutes, self._hours = _doubled(self._minutes), _doubled(self._hours)
+            self._masked = _doubled(self._masked)
+        return column
+
+    def write_minute(self, minute: int, counts: Mapping[Series, Counts]) -> None:
+        """Replace one minute; the ring keeps the last MINUTES of them, so write every minute, also an empty one."""
+        row = minute % MINUTES
+        self._minutes[:, row] = 0
+        for one, cell in _with_entities(counts):
+            values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
+            column = self.column(one)
+            self._minutes[:, row, column] += values
+
+    def write_hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
+        """Replace one hour of history. Write every hour, also an empty one: a gap is not known, rather than quiet."""
+        row = self._row(hour)
+        self._hours[:, row] = 0
+        for one, cell in _with_entities(counts):
+            column = self.column(one)
+            self._hours[:, row, column] += (cell.stories[0], cell.total_stories)
+        self._seen[row] = True
+
+    def mask(self, series: Series, hours: Iterable[int]) -> None:
+        """Leave these hours of a series out of its baseline: it was not its usual self."""
+        column = self.column(series)
+        for hour in hours:
+            self._masked[self._row(hour), column] = True
+
+    def windows(self, minute: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Negative and all stories of each series in the windows that end with ``minute``: (3, series) each."""
+        sums = self._window_sums(minute, slice(0, 2))
+        return sums[_NEGATIVE], sums[_ALL]
+
+    def messages(self, minute: int, column: int, *, negative: bool) -> tuple[int, ...]:
+        """Messages of one series in each window, copies included."""
+        which = _NEGATIVE_MESSAGES if negative else _ALL_MESSAGES
+        sums = self._window_sums(minute, slice(which, which + 1))
+        return tuple(int(n) for n in sums[0, :, column])
+
+    def history(self, hour: int, hours: int = HISTORY_H) -> tuple[Floats, Floats, Bools]:
+        """Negative stories, all stories, and which cells are usable, of the ``hours`` before ``hour``.
+
+        All are (hours, series) in chronological order.
+        """
+        wanted = np.arange(hour - hours, hour)
+        rows = wanted % HISTORY_H
+        width = len(self.names)
+        negative, everything = self._hours[:, rows, :width].astype(np.float64)
+        known = self._seen[rows] & (self._hour_of_row[rows] == wanted)
+        negative, everything = negative * known[:, None], everything * known[:, None]
+        usable = known[:, None] & ~self._masked[rows, :width]
+        return negative, everything, usable
+
+    def _window_sums(self, minute: int, which: slice) -> NDArray[np.int64]:
+        width = len(self.names)
+        found = []
+        for length in WINDOWS_MIN:
+            rows = np.arange(minute - length + 1, minute + 1) % MINUTES
+            first, last = rows[0], rows[-1]
+            ring = self._minutes[which, :, :width]
+            if first <= last:
+                found.append(ring[:, first : last + 1].sum(axis=1, dtype=np.int64))
+            else:
+                found.append(
+                    ring[:, first:].sum(axis=1, dtype=np.int64) + ring[:, : last + 1].sum(axis=1, dtype=np.int64)
+                )
+        return np.stack(found, axis=1)  # (metrics, windows, series)
+
+    def _row(self, hour: int) -> int:
+        """The row of an hour, emptied if it still holds the one four weeks before."""
+        row = hour % HISTORY_H
+        if self._hour_of_row[row] < hour:
+            self._hours[:, row] = 0
+            self._masked[row] = False
+            self._seen[row] = False
+            self._hour_of_row[row] = hour
+        return row
+
+
+def _with_entities(counts: Mapping[Series, Counts]) -> Iterable[tuple[Series, Counts]]:
+    """Every series that is counted, and for each entity also its part in the sum over topics."""
+    for one, cell in counts.items():
+        yield one, cell
+        if one.entity:
+            yield Series("", one.entity), cell
+
+
+def _doubled(array: NDArray[Cell]) -> NDArray[Cell]:  # (..., series)
+    grown = np.zeros((*array.shape[:-1], array.shape[-1] * 2), array.dtype)
+    grown[..., : array.shape[-1]] = array
+    return grown

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.baseline import HISTORY_H, RECENT_H, WEEK_H, CountBaseline, Floats, fit_counts, fit_shares
+from stream.detector import overlap
+
+NO_HOURS = np.zeros((HISTORY_H, 1), bool)
+ALL_HOURS = np.ones((HISTORY_H, 1), bool)
+WHOLE_HOUR = overlap(59)
+
+
+def baseline(
+    counts: Floats, usable: np.ndarray | None = None, later: int = 0, default_rate: float = 1.0
+) -> CountBaseline:
+    usable = np.ones_like(counts, bool) if usable is None else usable
+    kinds = np.zeros(counts.shape[1], np.int64)
+    fit = fit_counts(counts, usable, kinds, pooled=counts.sum(axis=1), default_rate=default_rate)
+    return fit.now(later, counts[-RECENT_H:], usable[-RECENT_H:])
+
+
+def test_a_series_about_which_nothing_is_known_is_expected_at_the_default_rate_with_wide_dispersion() -> None:
+    cold = baseline(np.zeros((HISTORY_H, 1)), NO_HOURS, default_rate=2.0)
+    assert cold.expected(WHOLE_HOUR)[1, 0] == pytest.approx(2.0)
+    assert cold.dispersion.min() >= 0.2
+
+
+def test_a_new_series_among_known_ones_is_expected_at_their_rate_shrunk_by_the_hours_it_was_silent() -> None:
+    counts = np.random.default_rng(1).poisson(3.0, (HISTORY_H, 20)).astype(float)
+    usable = np.ones_like(counts, bool)
+    usable[:, 0] = False  # it has no history at all
+    assert baseline(counts, usable).expected(WHOLE_HOUR)[1, 0] == pytest.approx(3.0, rel=0.1)
+
+
+def test_a_steady_series_is_expected_at_its_own_rate_in_every_window() -> None:
+    counts = np.random.default_rng(2).poisson(4.0, (HISTORY_H, 5)).astype(float)
+    found = baseline(counts).expected(WHOLE_HOUR).mean(axis=1)
+    assert found == pytest.approx([1.0, 4.0, 24.0], rel=0.15)
+
+
+def test_the_hour_of_day_is_learnt() -> None:
+    busy = np.where(np.arange(HISTORY_H) % 24 == 5, 20.0, 1.0)  # row 0 is the hour of the one that is watched
+    counts = np.random.default_rng(3).poisson(np.tile(busy[:, None], (1, 4))).astype(float)
+    kinds = np.zeros(4, np.int64)
+    fit = fit_counts(counts, np.ones_like(counts, bool), kinds, pooled=counts.sum(axis=1), default_rate=1.0)
+    assert fit.base[5].mean() > 10 * fit.base[6].mean()
+    assert fit.base[5 + 24].mean() == pytest.approx(20.0, rel=0.2)
+
+
+def test_now_uses_the_slot_of_the_hour_it_is_asked_for() -> None:
+    counts = np.random.default_rng(3).poisson(2.0, (HISTORY_H, 3)).astype(float)
+    kinds = np.zeros(3, np.int64)
+    fit = fit_counts(counts, np.ones_like(counts, bool), kinds, pooled=counts.sum(axis=1), default_rate=1.0)
+    recent, usable = counts[-RECENT_H:], np.ones((RECENT_H, 3), bool)
+    for later in (0, 1, 30, WEEK_H - 1):
+        assert np.array_equal(fit.now(later, recent, usable).base[0], fit.base[later])
+        assert np.array_equal(fit.now(later, recent, usable).base[3], fit.base[(later - 3) % WEEK_H])
+
+
+def test_a_day_that_is_twice_as_busy_raises_the_expectation() -> None:
+    counts = np.full((HISTORY_H, 2), 5.0)
+    counts[-30:, 0] *= 2
+    expected = baseline(counts).expected(WHOLE_HOUR)[1]
+    assert 1.6 * expected[1] < expected[0] < 2.2 * expected[1]
+
+
+def test_a_masked_alert_period_does_not_raise_the_expectation() -> None:
+    counts = np.full((HISTORY_H, 2), 2.0)
+    surged, usable = counts.copy(), np.ones_like(counts, bool)
+    surged[100:106, 0] = 200.0
+    usable[100:106, 0] = False
+    with_surge = baseline(surged, usable)
+    # The pool is of whole streams and keeps what was masked in one series; one series must not be moved by it much.
+    assert with_surge.expected(WHOLE_HOUR)[1, 0] == pytest.approx(baseline(counts).expected(WHOLE_HOUR)[1, 0], rel=0.35)
+    assert with_surge.dispersion[1, 0] < baseline(surged).dispersion[1, 0]
+
+
+def test_bursty_series_get_more_dispersion_than_steady_ones() -> None:
+    rng = np.random.default_rng(4)
+    counts = np.full((HISTORY_H, 10), 4.0)
+    counts[:, 0] = rng.poisson(4.0 * rng.gamma(0.5, 2.0, HISTORY_H))
+    counts[:, 1:] = rng.poisson(4.0, (HISTORY_H, 9))
+    dispersion = baseline(counts).dispersion
+    assert dispersion[1, 0] > 3 * dispersion[1, 1:].max()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(0, HISTORY_H), st.sampled_from([0.0, 0.01, 1.0, 1000.0]))
+def test_no_history_gives_a_number_that_is_not_finite_and_positive(seed: int, hours: int, rate: float) -> None:
+    rng = np.random.default_rng(seed)
+    total = rng.poisson(rate, (HISTORY_H, 4)).astype(float)
+    negative = rng.binomial(total.astype(int), 0.3).astype(float)
+    usable = rng.random((HISTORY_H, 4)) < 0.9
+    usable[: HISTORY_H - hours] = False
+    found = baseline(negative, usable)
+    shares = fit_shares(negative, total, usable, np.zeros(4, np.int64))
+    for array in (found.expected(WHOLE_HOUR), found.dispersion, shares.mean, shares.precision):
+        assert np.isfinite(array).all()
+        assert (array > 0).all()
+    assert (shares.mean < 1).all()
+
+
+def test_the_usual_share_is_shrunk_to_the_pooled_one() -> None:
+    total = np.full((HISTORY_H, 3), 5.0)
+    negative = np.array([1.0, 1.0, 0.0]) * np.ones((HISTORY_H, 3))
+    total[:, 2], negative[:, 2] = 0.0, 0.0
+    shares = fit_shares(negative, total, np.ones_like(total, bool), np.zeros(3, np.int64))
+    assert shares.mean == pytest.approx([0.2, 0.2, 0.2], abs=0.01)
+    assert shares.precision[2] < shares.precision[0]
