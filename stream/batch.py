@@ -154,9 +154,7 @@ class Reduced(NamedTuple):
     scored: list[Scored]
 
 
-def prepare(
-    stream: str, partition: int, records: Sequence[Record], *, linker: Linker, max_text_bytes: int
-) -> Prepared:
+def prepare(stream: str, partition: int, records: Sequence[Record], *, linker: Linker, max_text_bytes: int) -> Prepared:
     """Decode, clean and link the records of one chunk, at least one, in offset order. No record stops another."""
     prepared = Prepared(stream, partition, records[0].offset, records[-1].offset)
     for record in records:
@@ -277,9 +275,7 @@ def reduce(
         if verdict.status != COUNTED:
             continue
         topic, sentiment = labels[topic_of[place]], sentiment_of[place]
-        cells.append(
-            Cell(item.published_ms, topic, item.entities, sentiment, micro_of[place], verdict.opens_story)
-        )
+        cells.append(Cell(item.published_ms, topic, item.entities, sentiment, micro_of[place], verdict.opens_story))
         if verdict.opens_story:
             start_s = bucket(item.published_ms, EVIDENCE_BUCKET_S)
             if memory.admits(verdict.position, prepared.stream, start_s, item, topic, sentiment):
@@ -321,6 +317,11 @@ def _admission(prepared: Prepared, cursor: Cursor) -> Admission:
 
 
 def _verdicts(prepared: Prepared, admission: Admission, owners: Sequence[Ownership]) -> list[_Verdict]:
+    admitted = admission.admitted
+    if len(owners) != int(admitted.sum()):
+        raise ValueError(
+            f"{len(owners)} ownerships for {int(admitted.sum())} claims: the cursor moved between claims() and reduce()"
+        )
     answers = iter(owners)
     verdicts = []
     for item, late, future in zip(prepared.items, admission.late.tolist(), admission.future.tolist(), strict=True):
@@ -330,8 +331,6 @@ def _verdicts(prepared: Prepared, admission: Admission, owners: Sequence[Ownersh
         else:
             owner, repeated = next(answers)
             verdicts.append(_Verdict(position, DUPLICATE if repeated else COUNTED, owner))
-    if next(answers, None) is not None:
-        raise ValueError("there are more ownerships than claims: the cursor moved between claims() and reduce()")
     return verdicts
 
 
@@ -344,8 +343,7 @@ def _counters(prepared: Prepared, verdicts: Sequence[_Verdict]) -> dict[str, int
     found[COPIES] = found[COUNTED] - found[STORIES]
     found[TRUNCATED] = sum(item.truncated for item in prepared.items)
     found[UNLINKED] = sum(
-        verdict.status == COUNTED and not item.entities
-        for item, verdict in zip(prepared.items, verdicts, strict=True)
+        verdict.status == COUNTED and not item.entities for item, verdict in zip(prepared.items, verdicts, strict=True)
     )
     return {name: n for name, n in found.items() if n}
 

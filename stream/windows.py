@@ -129,9 +129,7 @@ def _coarser(finer: dict[int, dict[str, int]], size_s: int) -> dict[int, dict[st
     return found
 
 
-def _finest(
-    cells: Iterable[Cell], size_s: int
-) -> dict[int, tuple[int, dict[tuple[str, str], list[int]]]]:
+def _finest(cells: Iterable[Cell], size_s: int) -> dict[int, tuple[int, dict[tuple[str, str], list[int]]]]:
     """Messages, and counts by series in the order of METRICS, for each start of the smallest window."""
     size_ms = size_s * _MS
     found: dict[int, tuple[int, dict[tuple[str, str], list[int]]]] = {}

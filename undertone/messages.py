@@ -83,7 +83,7 @@ class Scored(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     copy: bool  # True when another message opened it
     status: str  # "counted", "late", "future" or "duplicate"
     model: str
-    extra: dict[str, Any] = {}  # unknown fields of the input, kept
+    extra: dict[str, msgspec.Raw] = {}  # unknown fields of the input, kept as the JSON they came as
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
