@@ -1,0 +1,90 @@
+"""The only place where HTML is made. Text is always escaped; there is no way to pass a string through as markup.
+
+``st.html`` knows no Markdown, so that ``**bold**``, ``:material/home:``, ``$x$`` and ``[a](b)`` stay what they are,
+and it sanitises once more in the browser. Words from the feed reach the page through :func:`el` or not at all.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import urlsplit
+
+TEXT_LIMIT: Final = 500
+"""Characters of one text from the feed that are shown at most."""
+
+# Marks that turn the reading direction of what follows: a headline must not reorder the page around it.
+_BIDI = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_VOID = frozenset({"br", "hr"})
+_FORBIDDEN = frozenset({"script", "style", "iframe", "object", "embed", "link", "meta", "base", "form"})
+
+
+class Html(str):
+    """Markup that was built by :func:`el`; anything else is text."""
+
+    __slots__ = ()
+
+
+def plain(text: str, limit: int = TEXT_LIMIT) -> str:
+    """One line of visible text: no control or direction marks, white space folded, cut at ``limit`` characters."""
+    head = text[: limit * 4].translate(_BIDI)
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Co", "Zl", "Zp"} else c for c in head)
+    folded = " ".join(kept.split())
+    return folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…"
+
+
+def safe_url(url: str | None) -> str | None:
+    """The URL if it is an absolute http or https one with a host and no credentials, else None.
+
+    >>> safe_url("https://example.com/a?b=c"), safe_url("javascript:alert(1)")
+    ('https://example.com/a?b=c', None)
+    """
+    if not url or len(url) > 4096 or any(c.isspace() or not c.isprintable() for c in url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        return None
+    return url if usable else None
+
+
+def el(tag: str, *children: str | None, **attributes: str | None) -> Html:
+    """An element with escaped children. ``class_`` and ``aria_label`` become ``class`` and ``aria-label``.
+
+    A child that is not :class:`Html` is text and is escaped. An ``href`` must be a query (``?…``) or satisfy
+    :func:`safe_url`; event handlers and active elements are refused, so that a mistake fails a test, not a reader.
+    """
+    if not _NAME.fullmatch(tag) or tag in _FORBIDDEN:
+        raise ValueError(f"element {tag!r} is not allowed here")
+    written = [tag]
+    for name, value in attributes.items():
+        key = name.rstrip("_").replace("_", "-")
+        if value is None:
+            continue
+        if not _NAME.fullmatch(key) or key.startswith("on") or key in {"src", "srcdoc", "action", "formaction"}:
+            raise ValueError(f"attribute {key!r} is not allowed here")
+        if key == "href" and not (value.startswith("?") or safe_url(value)):
+            raise ValueError(f"href {value!r} is not allowed here: valid is http, https or a query")
+        written.append(f'{key}="{html.escape(value, quote=True)}"')
+    inside = "".join(c if isinstance(c, Html) else html.escape(c, quote=True) for c in children if c is not None)
+    opening = f"<{' '.join(written)}>"
+    return Html(opening if tag in _VOID else f"{opening}{inside}</{tag}>")
+
+
+def join(*parts: Html | None) -> Html:
+    """Several elements in a row; what is None is left out."""
+    return Html("".join(part for part in parts if part is not None))
+
+
+def outward(text: str, url: str | None, note: str) -> Html:
+    """Feed text as a link that opens elsewhere without a handle on this page, or as text if the URL is not safe."""
+    target = safe_url(url)
+    if target is None:
+        return el("span", text, class_="ut-text", dir="auto")
+    label = el("span", text, class_="ut-text", dir="auto")
+    hidden = el("span", f" ({note})", class_="ut-hidden")
+    return el("a", label, hidden, href=target, target="_blank", rel="noopener noreferrer nofollow")
