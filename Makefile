@@ -56,7 +56,7 @@ bench: sync  ## Print the README's table (about ten minutes)
 	@$(RUN) python -m benchmarks $(ARGS)
 
 schemas: sync  ## Write the JSON Schemas of all messages from their types
-	@$(RUN) undertone schemas
+	@$(RUN) undertone schemas write
 
 screenshots: sync  ## Take the README's pictures of the running dashboard (needs chromium)
 	@$(RUN) python -m tests.acceptance.screenshots $(ARGS)

@@ -157,7 +157,7 @@ class _Lines:
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if start[:2] == b"\x1f\x8b" else raw
         # In an encoding such as UTF-16 the byte of a line feed is not a line's end, so lines come after decoding.
         if "\n".encode(self._encoding) != b"\n":
-            return iter(io.TextIOWrapper(cast(io.BufferedIOBase, stream), encoding=self._encoding, newline="\n"))
+            return iter(io.TextIOWrapper(cast(Any, stream), encoding=self._encoding, newline="\n"))
         return iter(stream)
 
     def _decoded(self, number: int, line: bytes | str) -> tuple[int, str] | Problem:

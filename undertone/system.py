@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from undertone import broker, ports, running
 from undertone.errors import UndertoneError
-from undertone.settings import Settings
+from undertone.settings import PREFIX, Settings
 from undertone.store import Store
 from undertone.supervisor import POLL_S, Program, ProgramFailed, Supervisor, tail
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 90.0
 KEEP_S = 1.0
+STOP_TIMEOUT_S = 25.0
+"""A little more than the worker allows itself to write down what it has scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,14 @@ class Parts:
 
 
 class System:
-    """The system for the time of a ``with``. ``settings`` are, once inside, those that the programs run with.
+    """The system from `start` to the end of a ``with``. Once started, ``settings`` are those of the programs.
 
-    Raises:
-        DataFolderInUse: on entering, if another run holds the data folder.
-        UndertoneError: on entering, if a server or the topics cannot be had.
+    The programs run in ``folder``, the current one where none is given, and read a ``.env`` there.
     """
 
-    def __init__(self, settings: Settings, parts: Parts, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, parts: Parts, tell: Callable[[str], None], *, folder: Path | None = None
+    ) -> None:
         self._asked = settings
         self._parts = parts
         self._tell = tell
@@ -57,11 +59,17 @@ class System:
         self.settings = settings
         self._lock: DataFolderLock | None = None
         self._servers: list[EmbeddedKafka | EmbeddedValkey] = []
-        self._supervisor = Supervisor(self.data / "logs", Path.cwd(), tell)
+        self._supervisor = Supervisor(self.data / "logs", folder or Path.cwd(), tell)
         self._ending = threading.Event()
         self._keeper: threading.Thread | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start servers, topics and programs; those need a moment more, see `wait_ready`.
+
+        Raises:
+            DataFolderInUse: if another run holds the data folder.
+            UndertoneError: if a server or the topics cannot be had. Nothing is left running then.
+        """
         from undertone.embedded import DataFolderLock
 
         self._lock = DataFolderLock(self.data)
@@ -71,6 +79,8 @@ class System:
         except BaseException:
             self.stop()
             raise
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -148,11 +158,13 @@ class System:
 
     def _run(self, name: str, command: str, changes: dict[str, object]) -> None:
         settings = self.settings.model_copy(update=changes)
-        env = {key: value for key, value in os.environ.items() if not key.startswith("UNDERTONE_WORKER")}
+        # What we chose, and nothing that the environment says besides.
+        ours = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+        env = {key: value for key, value in os.environ.items() if key not in ours}
         env |= settings.environment() | {"PYTHONUNBUFFERED": "1"}
         # Not a folder of the caller's that happens to hold a `stream` or `undertone` of its own.
         env["PYTHONSAFEPATH"] = "1"
-        self._supervisor.start(Program(name, [sys.executable, "-m", "undertone.cli", command], env))
+        self._supervisor.start(Program(name, [sys.executable, "-m", "undertone.cli", command], env, STOP_TIMEOUT_S))
 
     def _with_ports(self, settings: Settings) -> Settings:
         asked = settings.model_fields_set

@@ -6,9 +6,19 @@ from typing import Annotated
 
 import typer
 
+from undertone.cli.alerts import alerts
+from undertone.cli.dead_letters import dead_letters
+from undertone.cli.demo import demo
+from undertone.cli.doctor import doctor
 from undertone.cli.group import Commands
+from undertone.cli.models import models
+from undertone.cli.produce import produce
 from undertone.cli.replay import replay
+from undertone.cli.schemas import schemas
+from undertone.cli.score import score
+from undertone.cli.system import dashboard, up, watch, worker
 from undertone.cli.topics import topics
+from undertone.cli.trends import trends
 
 app = typer.Typer(
     name="undertone",
@@ -38,5 +48,18 @@ def _undertone(
     pass
 
 
+app.command(epilog="Example: undertone demo --headless --until-alert --json")(demo)
+app.command(epilog="Example: undertone up --dashboard-port 9000")(up)
+app.command(epilog="Example: undertone worker --bootstrap-servers kafka:9092 --redis-url redis://redis:6379/0")(worker)
+app.command(epilog="Example: undertone watch --webhook-url http://alertmanager:9093/api/v2/alerts")(watch)
+app.command(epilog="Example: undertone dashboard --redis-url redis://redis:6379/0 --port 8501")(dashboard)
+app.command(epilog='Example: undertone produce --stream comments "$TSLA looks weak after the recall"')(produce)
 app.command(epilog="Example: undertone replay tweets.jsonl.gz --stream comments --source twitter --speed 60")(replay)
+app.command(epilog='Example: undertone score "Acme cuts its forecast" "Acme wins a contract"')(score)
+app.command(epilog="Example: undertone trends --stream news --entity AAPL --window 1h --json")(trends)
+app.add_typer(alerts, name="alerts")
 app.add_typer(topics, name="topics")
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(models, name="models")
+app.add_typer(schemas, name="schemas")
+app.command(epilog="Example: undertone doctor --bootstrap-servers kafka:9092 --no-embedded")(doctor)

@@ -81,4 +81,7 @@ def settings(**flags: Any) -> Settings:
     if found is None:
         return chosen
     print(f"Using the system that runs in {chosen.data}: Kafka {found.bootstrap_servers}", file=sys.stderr)
-    return Settings(**{**flags, "bootstrap_servers": found.bootstrap_servers, "redis_url": found.redis_url})
+    theirs = {"bootstrap_servers": found.bootstrap_servers, "redis_url": found.redis_url}
+    if found.entities_file and "entities_file" not in chosen.model_fields_set:
+        theirs["entities_file"] = found.entities_file
+    return Settings(**{**flags, **theirs})

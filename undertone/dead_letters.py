@@ -1,0 +1,125 @@
+"""The dead-letter topic as a person needs it: what was refused and why, and sending it in again.
+
+The worker writes letters at least once, so they are told apart by the position of the original record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from undertone import broker
+from undertone.errors import BrokerError
+from undertone.sending import Sender
+from undertone.settings import Settings
+from undertone.topics import DEAD_LETTERS
+
+PREFIX = "undertone-"
+OMITTED = "value-omitted"
+_ADDED = ("position", "stage", "reason", "detail", "failed-at", OMITTED)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One refused record, bytes as they came. ``offset`` is its place in the dead-letter topic.
+
+    ``omitted`` is the size in bytes of a value that Kafka found too large to keep twice; ``value`` is None then.
+    """
+
+    offset: int
+    position: str
+    stage: str
+    reason: str
+    detail: str
+    failed_at: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    omitted: int = 0
+
+    @property
+    def topic(self) -> str:
+        """The topic that the record came from."""
+        return self.position.rpartition(":")[0].rpartition("-")[0]
+
+
+def read(settings: Settings) -> Iterator[DeadLetter]:
+    """Every letter that Kafka holds now, oldest first, each position once.
+
+    Raises:
+        BrokerError: if Kafka cannot be reached or has no dead-letter topic.
+    """
+    from kafka import TopicPartition
+
+    consumer = broker.consumer(settings)
+    try:
+        with broker.explained(settings):
+            numbers = sorted(consumer.partitions_for_topic(DEAD_LETTERS))
+            if not numbers:
+                raise BrokerError(
+                    f"Kafka at {settings.bootstrap_servers} has no topic {DEAD_LETTERS!r}: "
+                    "create the topics with `undertone topics create`"
+                )
+            places = [TopicPartition(DEAD_LETTERS, number) for number in numbers]
+            ends = consumer.end_offsets(places)
+            consumer.assign(places)
+            consumer.seek_to_beginning(*places)
+            seen: set[str] = set()
+            while any(consumer.position(place) < ends[place] for place in places):
+                for place, records in consumer.poll(timeout_ms=broker.FETCH_WAIT_MS).items():
+                    for record in records:
+                        if record.offset >= ends[place]:
+                            continue
+                        letter = parse(record)
+                        if letter.position not in seen:
+                            seen.add(letter.position)
+                            yield letter
+    finally:
+        consumer.close()
+
+
+def parse(record: Any) -> DeadLetter:
+    """The letter in a kafka-python record of the dead-letter topic.
+
+    Only the last header of each name is the worker's: the original record may have had some of the same name.
+    """
+    said: dict[str, str] = {}
+    kept: list[tuple[str, bytes]] = []
+    for name, value in reversed(record.headers):
+        short = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and short in _ADDED and short not in said:
+            said[short] = (value or b"").decode("utf-8", "replace")
+        else:
+            kept.append((name, value))
+    return DeadLetter(
+        offset=record.offset,
+        position=said.get("position", f"{DEAD_LETTERS}-{record.partition}:{record.offset}"),
+        stage=said.get("stage", ""),
+        reason=said.get("reason", "unknown"),
+        detail=said.get("detail", ""),
+        failed_at=said.get("failed-at", ""),
+        key=record.key,
+        value=record.value,
+        headers=tuple(reversed(kept)),
+        omitted=int(said.get(OMITTED) or 0),
+    )
+
+
+def redrive(settings: Settings, letters: list[DeadLetter]) -> tuple[int, list[DeadLetter]]:
+    """Send the original records to their topics again, bytes unchanged; how many, and those that cannot be.
+
+    What cannot be sent are records whose value was too large for the dead-letter topic. A letter stays in its topic
+    until retention takes it: sending it twice makes a second record, which the id keeps from being counted twice.
+
+    Raises:
+        BrokerError: if Kafka does not take one of them.
+    """
+    broker.check(settings, *{letter.topic for letter in letters})
+    left = [letter for letter in letters if letter.omitted]
+    with Sender(settings) as sender:
+        for letter in letters:
+            if not letter.omitted:
+                sender.send(letter.topic, letter.key, letter.value, list(letter.headers))
+        sender.flush()
+        return sender.sent, left
