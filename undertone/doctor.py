@@ -156,9 +156,8 @@ def _policy(check: str, found: str | None, wanted: str, command: str) -> Finding
         return Finding(check, Colour.YELLOW, "cannot be asked for", f"Make sure that it is {wanted!r}")
     if found == wanted:
         return Finding(check, Colour.GREEN, found)
-    return Finding(
-        check, otherwise, f"{found}, which loses counts", f"Run: redis-cli {command}; and in its config file"
-    )
+    advice = f"Run: redis-cli {command}; and write it into its config file"
+    return Finding(check, Colour.RED, f"{found}, which loses counts", advice)
 
 
 def _clock(skew_ms: float) -> Finding:
