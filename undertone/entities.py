@@ -47,6 +47,15 @@ class Company:
     region: str = ""
 
 
+@dataclass(slots=True)
+class _Name:
+    """What one lower-case name stands for, and how it must be written if that matters."""
+
+    symbol: str
+    writings: set[str]
+    exact: bool
+
+
 class Linker:
     """Finds the companies that a text names. Immutable, so that threads may share it."""
 
@@ -54,18 +63,23 @@ class Linker:
         """Where two companies claim the same alias, the later one has it."""
         self.companies = tuple(companies)
         self._tags: dict[str, str] = {}
-        names: dict[str, tuple[str, str]] = {}  # lower case → (symbol, exact writing or nothing)
+        names: dict[str, _Name] = {}
         for company in self.companies:
-            if company.symbol != NOBODY:
-                self._tags[company.symbol] = company.symbol
-            for alias in (company.name, *company.aliases):
+            symbol = company.symbol
+            if symbol != NOBODY:
+                self._tags[symbol] = symbol
+            for alias in filter(None, (company.name, *company.aliases)):
                 if alias.startswith(_CASHTAG):
-                    self._tags[alias[1:].upper()] = company.symbol
-                elif alias.startswith(_EXACT):
-                    names[_lower(alias[1:])] = (company.symbol, alias[1:])
-                elif alias:
-                    names[_lower(alias)] = (company.symbol, "")
-        self._aliases = {name: symbol for name, (symbol, _) in names.items() if symbol != NOBODY}
+                    self._tags[alias[1:].upper()] = symbol
+                    continue
+                exact = alias.startswith(_EXACT)
+                written = _straight(alias.removeprefix(_EXACT))
+                known = names.get(_lower(written))
+                if known is None or known.symbol != symbol:
+                    known = names[_lower(written)] = _Name(symbol, set(), exact)
+                known.writings.add(written)
+                known.exact &= exact
+        self._aliases = {lower: name.symbol for lower, name in names.items() if name.symbol != NOBODY}
         self._found = list(names.values())
         self._names = AhoCorasick(list(names))
 
@@ -115,7 +129,7 @@ class Linker:
         """The symbol of a company given by symbol, cashtag or name; else the name, made safe as a key's part."""
         name = clean(name)[:_NAME_CHARACTERS].strip()
         tag = name.removeprefix(_CASHTAG)
-        return self._tags.get(tag.upper()) or self._aliases.get(_lower(name)) or tag
+        return self._tags.get(tag.upper()) or self._aliases.get(_lower(_straight(name))) or tag
 
     def _tagged(self, tag: str) -> str | None:
         upper = tag.upper()
@@ -125,26 +139,27 @@ class Linker:
 
     def _named(self, text: str) -> Iterator[str]:
         """The symbols of the names in a text, leftmost first and of those that overlap the longest."""
+        text = _straight(text)
         matches = self._names.find_matches_as_indexes(_lower(text), overlapping=True)
-        if not matches:
-            return
-        whole = [
-            (start, -end, self._found[index])
-            for index, start, end in matches
-            if not _joined(text, start - 1) and not _joined(text, end)
-        ]
         taken = 0
-        for start, minus_end, (symbol, exact) in sorted(whole):
-            if start < taken or (exact and text[start:-minus_end] != exact):
+        for start, minus_end, index in sorted([(start, -end, index) for index, start, end in matches]):
+            name, end = self._found[index], -minus_end
+            if start < taken or _joined(text, start - 1) or _joined(text, end):
                 continue
-            taken = -minus_end
-            if symbol != NOBODY:
-                yield symbol
+            if name.exact and text[start:end] not in name.writings:
+                continue
+            taken = end
+            if name.symbol != NOBODY:
+                yield name.symbol
 
 
 def _joined(text: str, place: int) -> bool:
     """Whether the character at a place would make a name part of a longer word, a cashtag or a mention."""
     return 0 <= place < len(text) and (text[place].isalnum() or text[place] in "_$@")
+
+
+def _straight(text: str) -> str:
+    return text.replace("’", "'")
 
 
 def _lower(text: str) -> str:

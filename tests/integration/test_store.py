@@ -393,7 +393,7 @@ def test_oracle_sees_a_single_count_too_many(store: Store) -> None:
 
 
 def ttl(redis: Redis, key: str | bytes) -> int:
-    return cast(int, redis.ttl(key))
+    return redis.ttl(key)
 
 
 def leaks(redis: Redis) -> list[str]:
