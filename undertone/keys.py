@@ -60,10 +60,9 @@ def evidence(stream: str, partition: int, start_s: int) -> str:
 
 
 def story_tag(stream: str) -> str:
-    """Prefix of all story keys of a stream. ``claim.lua`` appends ``id:``, ``x:``, ``b:`` and ``s:`` keys.
+    """Prefix of all story keys of a stream; ``claim.lua`` appends the number of a story window of event time.
 
-    All are strings with STORY_TTL_S: ``id:<hash of id>`` → position, ``x:<hash of text>`` → owner,
-    ``b:<hash of a band>`` → owner, ``s:<position>`` → sketch of the owner's text.
+    Each is a hash with STORY_TTL_S: who holds which message id, owns which text, and the sketches of the owners.
     """
     return f"{ROOT}:{{stories-{stream}}}:"
 
@@ -103,13 +102,22 @@ def outbox() -> str:
     return f"{ROOT}:{{alerts}}:outbox"
 
 
+def delivered(alert_id: str) -> str:
+    """Hash: channel and notification, ``webhook:2``, → outcome and time of its delivery. ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:delivered:{alert_id}"
+
+
 def watch_state() -> str:
-    """Hash: series → state of its alert machine, JSON; ``evaluated_ms``. WATCH_TTL_S."""
+    """Hash of the watch. WATCH_TTL_S.
+
+    ``evaluated:<stream>`` last minute looked at, ``episode:<stream> TAB <rule> TAB <topic> TAB <entity>`` state of
+    an alert machine as JSON, ``cursor:<channel>`` last outbox entry delivered, ``fence`` number of leases given.
+    """
     return f"{ROOT}:{{alerts}}:watch"
 
 
 def lease() -> str:
-    """String: name of the watcher in charge. LEASE_TTL_S."""
+    """String: token of the watcher in charge, its name and fencing number. LEASE_TTL_S."""
     return f"{ROOT}:{{alerts}}:lease"
 
 
@@ -134,7 +142,7 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{*}}:w:3600:*", "hash", WINDOW_TTL_S[3_600]),
     Pattern(f"{ROOT}:{{*}}:w:86400:*", "hash", WINDOW_TTL_S[DAY_S]),
     Pattern(f"{ROOT}:{{*}}:e:*", "hash", EVIDENCE_TTL_S),
-    Pattern(f"{ROOT}:{{stories-*}}:*", "string", STORY_TTL_S),
+    Pattern(f"{ROOT}:{{stories-*}}:*", "hash", STORY_TTL_S),
     Pattern(f"{ROOT}:partitions:*", "set", STATE_TTL_S),
     Pattern(f"{ROOT}:labels", "hash", STATE_TTL_S),
     Pattern(f"{ROOT}:worker:*", "hash", WORKER_TTL_S),
@@ -142,6 +150,7 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{alerts}}:alert:*", "string", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:index", "zset", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:outbox", "stream", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:delivered:*", "hash", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:watch", "hash", WATCH_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:lease", "string", LEASE_TTL_S),
 )
