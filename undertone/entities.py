@@ -12,6 +12,7 @@ The list is a CSV with the columns ``symbol,name,aliases,region``; aliases are s
 from __future__ import annotations
 
 import csv
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,6 +113,8 @@ class Linker:
             symbol = self.symbol(name)
             if symbol:
                 found[symbol] = None
+        if "&" in text:
+            text = html.unescape(text)  # tweets come with AT&amp;T
         if "/" in text:
             text = _LINKS.sub(" ", text)
         if "$" in text:

@@ -25,6 +25,7 @@ LINKER = Linker.load()
         ("Bank of America Merrill Lynch", ["BAC"]),
         ("Tata Motors, HDFC Bank; Alibaba IPO", ["BABA", "HDB", "TTM"]),
         ("#Tesla (Nvidia), “Netflix”…", ["NFLX", "NVDA", "TSLA"]),
+        ("AT&amp;T cuts prices", ["T"]),
         ("Telefónica and Nestlé", ["NSRGY", "TEF"]),
         ("nothing of note", []),
         ("", []),
