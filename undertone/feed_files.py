@@ -157,7 +157,9 @@ class _Lines:
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if start[:2] == b"\x1f\x8b" else raw
         # In an encoding such as UTF-16 the byte of a line feed is not a line's end, so lines come after decoding.
         if "\n".encode(self._encoding) != b"\n":
-            return iter(io.TextIOWrapper(cast(Any, stream), encoding=self._encoding, newline="\n"))
+            # Kept, since the wrapper closes the file when it is let go.
+            self._text = io.TextIOWrapper(cast(Any, stream), encoding=self._encoding, newline="\n")
+            return iter(self._text)
         return iter(stream)
 
     def _decoded(self, number: int, line: bytes | str) -> tuple[int, str] | Problem:

@@ -148,7 +148,7 @@ class _Lookout:
             return None
         self._next = time.monotonic() + LOOK_S
         for alert in self._alerts.list():
-            due = alert.entity == SURGE_COMPANY and to_ms(alert.fired_at) >= self._since_ms
+            due = alert.entity == SURGE_COMPANY and "negative" in alert.rule and to_ms(alert.fired_at) >= self._since_ms
             if due and alert.state in FIRING:
                 self._seen = True
                 return alert
