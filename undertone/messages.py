@@ -276,9 +276,11 @@ def extra_fields(value: bytes) -> dict[str, msgspec.Raw]:
         return {}
     if "specversion" in payload and "data" in payload:
         try:
-            payload = {**payload, **_raw_decoder.decode(payload.pop("data"))}
-        except msgspec.ValidationError:  # binary mode, or no CloudEvent at all: data is a field like another
-            payload = _raw_decoder.decode(value)
+            data = _raw_decoder.decode(payload["data"])
+        except msgspec.ValidationError:  # no CloudEvent after all: data is a field like another
+            data = {"data": payload["data"]}
+        del payload["data"]
+        payload |= data
     return {name: field for name, field in payload.items() if name not in _fields}
 
 
