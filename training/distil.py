@@ -70,7 +70,7 @@ def train_student(plan: Plan, student: TwoHeads, teacher: TwoHeads, targets: Tar
     ids = [encode(tokenizer, texts) for texts in targets.texts]
     calibration = pd.read_parquet(plan.prepared / "calibration.parquet")
     order = np.random.default_rng(plan.seed)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01, fused=True)
     steps_per_epoch = -(-len(ids[0]) // plan.student_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,

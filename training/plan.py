@@ -56,9 +56,9 @@ class Plan:
     teacher_rate: float = 1e-4
 
     student: StudentSize = field(default_factory=StudentSize)
-    student_epochs: int = 10
-    student_batch: int = 32
-    student_rate: float = 3e-4
+    student_epochs: int = 9
+    student_batch: int = 64
+    student_rate: float = 5e-4
     vocabulary: int = 21_000  # word pieces
     variants: int = 2  # changed copies of each text that the teacher sees, beside the text itself
     temperature: float = 2.0

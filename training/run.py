@@ -50,44 +50,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None) -> Plan:
-    default = StudentSize()
-    parser = argparse.ArgumentParser("python -m training.run", description="Train the model that scores texts.")
+    """Return the plan of the command line; what it does not name keeps the default that `Plan` gives it."""
+    parser = argparse.ArgumentParser(
+        "python -m training.run",
+        description="Train the model that scores texts.",
+        argument_default=argparse.SUPPRESS,
+        epilog="Defaults of what is not shown here: training/plan.py",
+    )
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the data sets (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="work folder (%(default)s)")
-    parser.add_argument("--base", default="minilm-l6", help="encoder of the teacher: a folder, or %(default)s")
     parser.add_argument("--card", type=Path, help="where the model card goes (OUT/model-card.md)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
-    parser.add_argument("--seed", type=int, default=20261123)
-    parser.add_argument("--max-tokens", type=int, default=128)
-    parser.add_argument("--teacher-epochs", type=int, default=3)
-    parser.add_argument("--student-epochs", type=int, default=10)
-    parser.add_argument("--student-layers", default="0,1", help="teacher's layers to start from (%(default)s)")
-    parser.add_argument("--student-width", type=int, default=default.width)
-    parser.add_argument("--student-heads", type=int, default=default.heads)
-    parser.add_argument("--student-inner", type=int, default=default.inner)
-    parser.add_argument("--vocabulary", type=int, default=21_000, help="word pieces of the student (%(default)s)")
-    parser.add_argument("--variants", type=int, default=2, help="changed copies of each text (%(default)s)")
-    given = parser.parse_args(argv)
-    return Plan(
-        data=given.data,
-        out=given.out,
-        card=given.card or given.out / "model-card.md",
-        date=datetime.now(UTC).date(),
-        base=given.base,
-        seed=given.seed,
-        threads=given.threads,
-        max_tokens=given.max_tokens,
-        teacher_epochs=given.teacher_epochs,
-        student=StudentSize(
-            tuple(int(layer) for layer in given.student_layers.split(",")),
-            given.student_width,
-            given.student_heads,
-            given.student_inner,
-        ),
-        student_epochs=given.student_epochs,
-        vocabulary=given.vocabulary,
-        variants=given.variants,
-    )
+    parser.add_argument("--base", help="encoder of the teacher: a folder in Hugging Face format, or minilm-l6")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--max-tokens", type=int)
+    parser.add_argument("--teacher-epochs", type=int)
+    parser.add_argument("--student-epochs", type=int)
+    parser.add_argument("--vocabulary", type=int, help="word pieces of the student")
+    parser.add_argument("--variants", type=int, help="changed copies of each text")
+    shape = parser.add_argument_group("shape of the student")
+    shape.add_argument("--from-layers", type=_numbers, help="the teacher's layers to start from, such as 0,1")
+    shape.add_argument("--width", type=int)
+    shape.add_argument("--heads", type=int)
+    shape.add_argument("--inner", type=int)
+    given = vars(parser.parse_args(argv))
+    size = {name: given.pop(name) for name in ("from_layers", "width", "heads", "inner") if name in given}
+    given.setdefault("card", given["out"] / "model-card.md")
+    return Plan(date=datetime.now(UTC).date(), student=StudentSize(**size), **given)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def teach(plan: Plan) -> None:
         [parameter for parameter in teacher.parameters() if parameter.requires_grad],
         lr=plan.teacher_rate,
         weight_decay=0.01,
+        fused=True,
     )
     steps = plan.teacher_epochs * -(-len(texts) // plan.teacher_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -152,7 +152,7 @@ def finished(data: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -
     out = tmp_path_factory.mktemp("run")
     arguments = (
         f"--data {data} --base {base} --out {out} --threads 1 --max-tokens 32 --teacher-epochs 2 --student-epochs 2 "
-        "--student-layers 0,2 --student-width 16 --student-heads 2 --student-inner 24 --vocabulary 110 --variants 1"
+        "--from-layers 0,2 --width 16 --heads 2 --inner 24 --vocabulary 110 --variants 1"
     )
     assert main(arguments.split()) == 0
     return out
