@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.evidence import EvidenceMemory, document
 from stream.stories import Told, fingerprints
 from stream.windows import Admission, Cell, admit, aggregate
 from undertone import messages
 from undertone.errors import ModelError, Rejected
-from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_SERIES
-from undertone.messages import Evidence, Message, Scored, Sentiment
+from undertone.keys import EVIDENCE_BUCKET_S
+from undertone.messages import Message, Scored, Sentiment
 from undertone.store import Claim, Ownership, PartitionState, Run
 from undertone.text import clean
 from undertone.trends import MICRO, bucket
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from undertone.entities import Linker
     from undertone.scorer import Scores
 
-EVIDENCE_TEXT = 500
-"""Characters of a text that its evidence keeps."""
-
-_NAME_BYTES = 256
 _DIGITS = 6
 _SENTIMENTS = tuple(Sentiment)
 
@@ -114,37 +111,6 @@ class Cursor:
         """Take over what a run that was applied has written."""
         self.offset = run.last
         self.watermark_ms = int(run.state["watermark_ms"])
-
-
-class EvidenceMemory:
-    """Which evidence this process has offered, so that a busy series does not flood Redis with documents.
-
-    At most EVIDENCE_PER_SERIES positions for each five minutes, series and sentiment. It forgets the oldest half
-    when it is full, which at worst offers some evidence more; asking again for a position gives the same answer.
-    """
-
-    def __init__(self, size: int = 100_000) -> None:
-        self._half = max(1, size // 2)
-        self._young: dict[tuple[object, ...], set[str]] = {}
-        self._old: dict[tuple[object, ...], set[str]] = {}
-
-    def admits(self, position: str, stream: str, start_s: int, item: Item, topic: str, sentiment: int) -> bool:
-        """Whether any of the item's series has room for it, or holds it already."""
-        kept = False
-        for entity in ("", *item.entities):
-            offered = self._offered((stream, start_s, topic, entity, sentiment))
-            if len(offered) < EVIDENCE_PER_SERIES:
-                offered.add(position)
-            kept = kept or position in offered
-        return kept
-
-    def _offered(self, name: tuple[object, ...]) -> set[str]:
-        found = self._young.get(name)
-        if found is None:
-            if len(self._young) >= self._half:
-                self._old, self._young = self._young, {}
-            found = self._young[name] = self._old.pop(name, set())
-        return found
 
 
 class Reduced(NamedTuple):
@@ -278,9 +244,19 @@ def reduce(
         cells.append(Cell(item.published_ms, topic, item.entities, sentiment, micro_of[place], verdict.opens_story))
         if verdict.opens_story:
             start_s = bucket(item.published_ms, EVIDENCE_BUCKET_S)
-            if memory.admits(verdict.position, prepared.stream, start_s, item, topic, sentiment):
-                document = _evidence(item, verdict, prepared.stream, topic, sentiment, p_of[place], model)
-                run.evidence.setdefault(start_s, {})[verdict.position] = document
+            if memory.admits(verdict.position, (prepared.stream, start_s, topic, sentiment), item.entities):
+                run.evidence.setdefault(start_s, {})[verdict.position] = document(
+                    item.message,
+                    item.text,
+                    position=verdict.position,
+                    stream=prepared.stream,
+                    published_ms=item.published_ms,
+                    topic=topic,
+                    sentiment=_SENTIMENTS[sentiment],
+                    p=p_of[place][sentiment],
+                    entities=item.entities,
+                    model=model,
+                )
     run.windows = aggregate(cells, model)
     if not publish:
         return Reduced(run, [])
@@ -352,28 +328,6 @@ def _score_micro(sentiment: NDArray[np.float32]) -> NDArray[np.int64]:
     """Probability of positive minus negative in millionths, half to even; shape (n,) from (n, 3)."""
     wide = sentiment.astype(np.float64)
     return np.rint((wide[:, 2] - wide[:, 0]) * MICRO).astype(np.int64)
-
-
-def _evidence(
-    item: Item, verdict: _Verdict, stream: str, topic: str, sentiment: int, p: list[float], model: str
-) -> str:
-    message = item.message
-    evidence = Evidence(
-        position=verdict.position,
-        id=message.id,
-        stream=stream,
-        published_ms=item.published_ms,
-        source=clean(message.source, _NAME_BYTES),
-        text=item.text[:EVIDENCE_TEXT],
-        topic=topic,
-        sentiment=_SENTIMENTS[sentiment],
-        p=p[sentiment],
-        entities=item.entities,
-        author=clean(message.author, _NAME_BYTES) if message.author else None,
-        url=message.url,
-        model=model,
-    )
-    return messages.encode(evidence).decode()
 
 
 def _scored(

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
 from tests.servers import Topics
 from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 
 HERE = Path(__file__).parent
+
+# A busy machine is slow, and that is not a defect of what a property test looks at.
+hypothesis_settings.register_profile("undertone", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("undertone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

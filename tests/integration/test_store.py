@@ -5,14 +5,15 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from stream.batch import Cursor, EvidenceMemory, Record, claims, prepare, reduce, trim
+from stream.batch import Cursor, Record, claims, prepare, reduce, trim
+from stream.evidence import EvidenceMemory
 from stream.stories import SKETCH_SIZE, THRESHOLD, fingerprint
 from tests.oracle import LogRecord, compare, count
 from undertone import keys

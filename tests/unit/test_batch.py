@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.batch import Cursor, EvidenceMemory, Prepared, Record, Reduced, claims, prepare, reduce, trim
+from stream.batch import Cursor, Prepared, Record, Reduced, claims, prepare, reduce, trim
+from stream.evidence import EvidenceMemory
 from undertone.entities import Linker
 from undertone.errors import ModelError
 from undertone.keys import EVIDENCE_PER_SERIES
@@ -310,9 +311,8 @@ def test_busy_series_offers_only_so_much_evidence() -> None:
 
 def test_evidence_memory_stays_small() -> None:
     memory = EvidenceMemory(size=10)
-    item = prepared(message()).items[0]
     for start_s in range(1_000):
-        assert memory.admits("news-3:0", "news", start_s, item, "Earnings", 0)
+        assert memory.admits("news-3:0", ("news", start_s, "Earnings", 0), ("META",))
     assert len(memory._young) + len(memory._old) <= 10
 
 

@@ -1,0 +1,78 @@
+"""Evidence: the stories kept for an alert's proof and for the page, and how many of them are offered to Redis. Pure."""
+
+from __future__ import annotations
+
+from undertone.keys import EVIDENCE_PER_SERIES
+from undertone.messages import Evidence, Message, Sentiment, encode
+from undertone.text import clean
+
+TEXT_CHARACTERS = 500
+"""Characters of a text that its evidence keeps."""
+
+_NAME_BYTES = 256
+
+
+def document(
+    message: Message,
+    text: str,
+    *,
+    position: str,
+    stream: str,
+    published_ms: int,
+    topic: str,
+    sentiment: Sentiment,
+    p: float,
+    entities: tuple[str, ...],
+    model: str,
+) -> str:
+    """One story as the JSON that Redis keeps; ``text`` is clean and is cut, ``p`` the probability of the sentiment."""
+    evidence = Evidence(
+        position=position,
+        id=message.id,
+        stream=stream,
+        published_ms=published_ms,
+        source=clean(message.source, _NAME_BYTES),
+        text=text[:TEXT_CHARACTERS],
+        topic=topic,
+        sentiment=sentiment,
+        p=p,
+        entities=entities,
+        author=clean(message.author, _NAME_BYTES) if message.author else None,
+        url=message.url,
+        model=model,
+    )
+    return encode(evidence).decode()
+
+
+class EvidenceMemory:
+    """Which evidence this process has offered, so that a busy series does not flood Redis with documents.
+
+    At most EVIDENCE_PER_SERIES positions for each five minutes, series and sentiment. It forgets the oldest half
+    when it is full, which at worst offers some evidence more; asking again for a position gives the same answer.
+    """
+
+    def __init__(self, size: int = 100_000) -> None:
+        self._half = max(1, size // 2)
+        self._young: dict[tuple[object, ...], set[str]] = {}
+        self._old: dict[tuple[object, ...], set[str]] = {}
+
+    def admits(self, position: str, bucket: tuple[object, ...], entities: tuple[str, ...]) -> bool:
+        """Whether any series of the message has room for it, or holds it already.
+
+        ``bucket`` is what its series share: stream, start, topic and sentiment.
+        """
+        kept = False
+        for entity in ("", *entities):
+            offered = self._offered((*bucket, entity))
+            if len(offered) < EVIDENCE_PER_SERIES:
+                offered.add(position)
+            kept = kept or position in offered
+        return kept
+
+    def _offered(self, name: tuple[object, ...]) -> set[str]:
+        found = self._young.get(name)
+        if found is None:
+            if len(self._young) >= self._half:
+                self._old, self._young = self._young, {}
+            found = self._young[name] = self._old.pop(name, set())
+        return found
