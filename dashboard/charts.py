@@ -20,7 +20,11 @@ GRID: Final = "rgba(138, 147, 160, 0.22)"
 MARK: Final = "rgba(213, 100, 15, 0.13)"
 
 HEIGHT: Final = 520
+DOTTED: Final = 48
 _LEFT, _RIGHT = 46, 14
+_TIME: Final = {
+    "year": "{yyyy}", "month": "{MMM} {yyyy}", "day": "{d} {MMM}", "hour": "{HH}:{mm}", "minute": "{HH}:{mm}",
+}  # fmt: skip
 
 
 class Mark(NamedTuple):
@@ -32,13 +36,13 @@ class Mark(NamedTuple):
 
 
 def frame(bars: dict[int, Counts]) -> pd.DataFrame:
-    """One row a bar: time (UTC), stories by sentiment, net sentiment and negative share (None without data)."""
+    """One row a bar: time (UTC), stories by sentiment, net sentiment, negative share in per cent (NaN: no data)."""
     rows = [
         (
             from_ms(start * 1000),
             *one.stories,
             round(one.net, 4) if one.total_messages else None,
-            round(one.negative_share, 4) if one.total_stories else None,
+            round(100 * one.negative_share, 2) if one.total_stories else None,
         )
         for start, one in sorted(bars.items())
     ]
@@ -49,6 +53,8 @@ def frame(bars: dict[int, Counts]) -> pd.DataFrame:
 def trend(bars: dict[int, Counts], span: Range, marks: Iterable[Mark] = ()) -> dict[str, Any]:
     """Stories by sentiment as stacked bars, over net sentiment, over the negative share; one time axis for all."""
     table = frame(bars)
+    # Without dots a single point between gaps would not be seen at all.
+    dots = int(table[W.net].count()) <= DOTTED
     start, end = min(bars, default=0) * 1000, (max(bars, default=0) + span.bar_s) * 1000
     # Bars stand on their start and would be cut in half at both ends of the axis.
     pad = span.bar_s * 500
@@ -74,7 +80,7 @@ def trend(bars: dict[int, Counts], span: Range, marks: Iterable[Mark] = ()) -> d
         "xAxis": [
             {
                 "type": "time", "gridIndex": index, "min": low, "max": high,
-                "axisLabel": {"show": index == 2, "hideOverlap": True, "showMinLabel": False},
+                "axisLabel": {"show": index == 2, "hideOverlap": True, "showMinLabel": False, "formatter": _TIME},
                 "axisTick": {"show": index == 2}, "splitLine": {"show": False},
                 "axisLine": {"lineStyle": {"color": GRID}, "onZero": False},
             }
@@ -83,14 +89,14 @@ def trend(bars: dict[int, Counts], span: Range, marks: Iterable[Mark] = ()) -> d
         "yAxis": [
             _value_axis(0, min=0, minInterval=1, splitNumber=4),
             _value_axis(1, min=-1, max=1, interval=1),
-            _value_axis(2, min=0, max=1, interval=0.5, axisLabel={"formatter": "{value}"}),
+            _value_axis(2, min=0, max=100, interval=50, axisLabel={"formatter": "{value}%"}),
         ],
         "series": [
             _bar(W.negative, NEGATIVE, marks, low, high),
             _bar(W.neutral, NEUTRAL),
             _bar(W.positive, POSITIVE),
-            _line(W.net, 1, POSITIVE, area=False),
-            _line(W.negative_share, 2, NEGATIVE, area=True),
+            _line(W.net, 1, POSITIVE, area=False, dots=dots),
+            _line(W.negative_share, 2, NEGATIVE, area=True, dots=dots),
         ],
     }  # fmt: skip
 
@@ -117,7 +123,7 @@ def _bar(name: str, color: str, marks: Iterable[Mark] = (), low: int = 0, high: 
             {
                 "xAxis": max(low, one.start_ms),
                 "name": "▲" if one.critical else "●",
-                "label": {"color": NEGATIVE, "position": "insideTop", "fontSize": 11},
+                "label": {"color": NEGATIVE, "position": "insideTop", "fontSize": 15},
             },
             {"xAxis": min(high, max(one.end_ms, one.start_ms + 60_000))},
         ]
@@ -129,11 +135,11 @@ def _bar(name: str, color: str, marks: Iterable[Mark] = (), low: int = 0, high: 
     return series
 
 
-def _line(name: str, grid: int, color: str, *, area: bool) -> dict[str, Any]:
+def _line(name: str, grid: int, color: str, *, area: bool, dots: bool) -> dict[str, Any]:
     return {
         "type": "line", "name": name, "xAxisIndex": grid, "yAxisIndex": grid, "encode": {"x": "time", "y": name},
-        "showSymbol": False, "connectNulls": False, "lineStyle": {"width": 2, "color": color},
+        "showSymbol": dots, "symbolSize": 5, "connectNulls": False, "lineStyle": {"width": 2, "color": color},
         "itemStyle": {"color": color}, "emphasis": {"disabled": True},
-        "tooltip": {"valueFormatter": "percent" if area else "%+.2f"},
+        "tooltip": {"valueFormatter": "%.0f%%" if area else "%+.2f"},
         **({"areaStyle": {"color": color, "opacity": 0.14}} if area else {}),
     }  # fmt: skip

@@ -29,7 +29,7 @@ SETTLED_AFTER_MS: Final = 2 * HOUR * 1000
 MINUTE_MS: Final = 60_000
 BLOCK: Final = 24
 """Windows in one cached read."""
-STORIES_SHOWN: Final = 30
+STORIES_KEPT: Final = 30
 HOURS_SEARCHED: Final = 72
 
 Totals = dict[int, Counts]
@@ -261,21 +261,19 @@ def newest(url: str, filters: Filters, now_ms: int) -> list[Evidence]:
     found: list[Evidence] = []
     at = end_ms
     for _ in range(HOURS_SEARCHED):
-        if at <= start_ms or len(found) >= STORIES_SHOWN:
+        if at <= start_ms or len(found) >= STORIES_KEPT:
             break
         begin = max(start_ms, (at - 1) // hour_ms * hour_ms)
         read = _settled_stories if at < now_ms - SETTLED_AFTER_MS else _live_stories
         hour = [one for s in filters.streams for one in read(url, s, begin, at, filters.topic, filters.entity)]
         found += sorted(hour, key=lambda one: (-one.published_ms, one.position))
         at = begin
-    return found[:STORIES_SHOWN]
+    return found[:STORIES_KEPT]
 
 
 def _read_stories(url: str, stream: str, start_ms: int, end_ms: int, topic: str, entity: str) -> list[Evidence]:
     found = store(url).evidence(stream, start_ms, end_ms)
-    return [one for one in found if topic in (ALL, one.topic) and (not entity or entity in one.entities)][
-        :STORIES_SHOWN
-    ]
+    return [one for one in found if topic in (ALL, one.topic) and (not entity or entity in one.entities)][:STORIES_KEPT]
 
 
 _settled_stories = st.cache_data(ttl=SETTLED_S, show_spinner=False, max_entries=500)(_read_stories)

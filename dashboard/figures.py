@@ -35,13 +35,13 @@ def age(ms: float, words: Words = EN) -> str:
 
 
 def span(seconds: int, words: Words = EN) -> str:
-    """A window or range, exactly.
+    """A window or range, exactly; a single day is said in hours.
 
-    >>> [span(n) for n in (60, 900, 3600, 86400)]
-    ['1 min', '15 min', '1 h', '1 d']
+    >>> [span(n) for n in (60, 900, 3600, 86400, 604800)]
+    ['1 min', '15 min', '1 h', '24 h', '7 d']
     """
     for unit, size in ((words.days, 86_400), (words.hours, 3_600), (words.minutes, 60)):
-        if seconds % size == 0:
+        if seconds % size == 0 and seconds != 86_400 * (size == 86_400):
             return unit.format(n=seconds // size)
     return words.seconds.format(n=seconds)
 
@@ -79,11 +79,11 @@ def signed(value: float) -> str:
 
 
 def odds(p: float, words: Words = EN) -> str:
-    """A tail probability as odds that a person can weigh.
+    """A tail probability as odds that a person can weigh, in two figures.
 
     >>> [odds(p) for p in (0.0003, 1e-9, 0.4)]
-    ['1 in 3,333', '1 in over a million', '1 in 2']
+    ['1 in 3,300', '1 in over a million', '1 in 2']
     """
     if p < 1e-6:
         return words.one_in_million
-    return words.one_in.format(n=number(int(1 / p)))
+    return words.one_in.format(n=number(int(float(f"{int(1 / p):.1e}"))))

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from dashboard import figures
+from dashboard import brand, figures
 from dashboard.markup import Html, el, join
 from dashboard.words import EN as W
 from undertone.errors import SettingsError, StoreError
@@ -66,7 +66,7 @@ def settings() -> Settings:
         return Settings()
     except SettingsError as error:
         lines = (el("p", line, class_="ut-mono") for line in str(error).splitlines())
-        st.html(_state("■", W.settings_title, *lines, kind="away"))
+        st.html(join(brand.masthead(), _state("■", W.settings_title, *lines, kind="away")))
         st.stop()
 
 
@@ -102,7 +102,8 @@ def _away(url: str) -> None:
         data_age = figures.age(max(0, seen.read_ms - seen.written_ms))
         last = W.away_last.format(age=data_age, gone=figures.age(now - seen.read_ms))
     again = W.away_retry.format(n=RETRY_S)
-    st.html(_state("◌", W.away_title, el("p", W.away_text), el("p", last), el("p", again), kind="away"))
+    state = _state("◌", W.away_title, el("p", W.away_text), el("p", last), el("p", again), kind="away")
+    st.html(join(brand.masthead(), state))
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import figures
+from dashboard import brand, figures
 from dashboard.data import Health
-from dashboard.markup import Html, el, join
+from dashboard.markup import Html, el
 from dashboard.words import EN as W
 
 QUIET_AFTER_MS = 60_000
@@ -14,9 +14,7 @@ QUIET_AFTER_MS = 60_000
 
 def draw(health: Health, now_ms: int) -> None:
     """``now_ms`` is event time, -1 before any message."""
-    bars = join(*(el("i", class_=f"ut-b{n}") for n in (1, 2, 3)))
-    name = el("div", el("span", bars, class_="ut-logo", aria_hidden="true"), el("h1", W.title), class_="ut-name")
-    st.html(el("header", name, el("p", W.tagline, class_="ut-tagline"), _pulse(health, now_ms), class_="ut-masthead"))
+    st.html(brand.masthead(_pulse(health, now_ms)))
 
 
 def _pulse(health: Health, now_ms: int) -> Html:

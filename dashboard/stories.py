@@ -10,6 +10,7 @@ from dashboard.markup import Html, el, outward, plain
 from dashboard.words import EN as W
 from undertone.messages import Evidence, Sentiment
 
+SHOWN_AT_ONCE = 10
 NAME_LIMIT = 60
 ENTITIES_SHOWN = 4
 
@@ -23,8 +24,15 @@ _TONE = {
 def draw(url: str, filters: Filters, now_ms: int) -> None:
     found = data.newest(url, filters, now_ms)
     heading = el("h2", W.newest, class_="ut-heading")
-    body = el("ul", *map(row, found), class_="ut-stories") if found else el("p", W.no_stories, class_="ut-none")
-    st.html(el("section", heading, body))
+    if not found:
+        st.html(el("section", heading, el("p", W.no_stories, class_="ut-none")))
+        return
+    first = el("ul", *map(row, found[:SHOWN_AT_ONCE]), class_="ut-stories")
+    rest = None
+    if found[SHOWN_AT_ONCE:]:
+        summary = el("summary", W.more_evidence.format(n=len(found) - SHOWN_AT_ONCE))
+        rest = el("details", summary, el("ul", *map(row, found[SHOWN_AT_ONCE:]), class_="ut-stories"))
+    st.html(el("section", heading, first, rest))
 
 
 def row(story: Evidence) -> Html:

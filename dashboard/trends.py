@@ -88,7 +88,11 @@ def _table(title: str, found: dict[str, Counts], filters: Filters, kind: str) ->
     headings = (W.column_name, W.column_mix, W.stories_count, W.column_net)
     head = el("thead", el("tr", *(el("th", name, scope="col") for name in headings)))
     largest = max(counts.total_stories for counts in found.values()) or 1
-    rows = [_row(name, counts, largest, filters, kind) for name, counts in [*found.items()][:RANKED]]
+    shown = [*found][:RANKED]
+    chosen = getattr(filters, kind)
+    if chosen in found and chosen not in shown:
+        shown[-1] = chosen
+    rows = [_row(name, found[name], largest, filters, kind) for name in shown]
     return el("div", el("h3", title), el("table", head, el("tbody", *rows)), class_="ut-rank")
 
 

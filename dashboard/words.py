@@ -37,7 +37,7 @@ class Words:
     away_text: str = "Redis cannot be reached. Nothing is lost: counting goes on from Kafka when it returns."
     away_last: str = "The last data on this page was {age} old when the store went quiet, {gone} ago."
     away_never: str = "This page has not seen any data since it was started."
-    away_retry: str = "Trying again every {n} s. If it stays like this, run `undertone doctor`."
+    away_retry: str = "Trying again every {n} s. If it stays like this: undertone doctor"
     section_away: str = "This part could not be read just now. It tries again by itself."
     settings_title: str = "A setting cannot be used"
 

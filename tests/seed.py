@@ -11,6 +11,7 @@ import random
 import time
 from collections import defaultdict
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -173,6 +174,11 @@ def alert(store: Store, *, now_ms: int = NOW_MS, hostile: bool = False) -> Alert
         "about it were negative instead of 26%.",
         evidence=tuple(found), model=MODEL, notifications=1,
     )  # fmt: skip
+
+
+def changed(alert_: Alert, **fields: Any) -> Alert:
+    """The same alert with other fields, checked again."""
+    return msgspec.convert(msgspec.to_builtins(alert_) | msgspec.to_builtins(fields), Alert)
 
 
 def publish(store: Store, *alerts: Alert, now_ms: int = NOW_MS) -> None:
