@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
 from faust.transport.drivers import TRANSPORTS
 from faust.types.tuples import Message
+from mode import get_logger
 
 from stream.transport import SCHEME, ChunkConsumer, Positions
 from undertone.settings import Settings
@@ -45,9 +47,20 @@ class ChunkSchema(faust.Schema):
         return message.value
 
 
+class NoTables(TableManager):
+    """Faust waits a second for tables to be declared. There are none, and a start should not wait for them."""
+
+    logger = get_logger("faust.tables")
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class WorkerApp(faust.App):
     """A Faust app with what the chunk transport asks for."""
 
+    logger = get_logger("faust.app")
     positions: Positions
     chunk_records: int
     drain: Callable[[], Awaitable[Any]]
@@ -97,6 +110,7 @@ def build(
         producer_max_request_size=MAX_MESSAGE_BYTES + PRODUCE_BATCH_BYTES,
         producer_request_timeout=max(REQUEST_S, session_s + 2),
         processing_guarantee="at_least_once",
+        TableManager=NoTables,
         store="memory://",
         stream_buffer_maxsize=2 * settings.take_chunks,
         stream_wait_empty=True,

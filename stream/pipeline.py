@@ -56,7 +56,6 @@ class Pipeline:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._draining = False
         self.progressed = time.monotonic()
         """When a take was last finished, or there was none; the watchdog reads it."""
 
@@ -67,10 +66,10 @@ class Pipeline:
     async def submit(self, events: Sequence[Any]) -> None:
         """Send the chunks that Faust's events hold on their way; waits until there is room.
 
-        A chunk that comes during a drain, or of a tenure that has ended, is left out: it is read again.
+        A chunk of a tenure that is closing or has ended is left out: it is read again.
         """
         await self._slots.acquire()
-        take = _Take(events, [] if self._draining else portions([event.value for event in events]))
+        take = _Take(events, portions([event.value for event in events]))
         if not take.portions:
             self._slots.release()
             return
@@ -81,20 +80,16 @@ class Pipeline:
         self._score_thread.submit(self._score, take)
 
     async def drain(self, timeout_s: float) -> bool:
-        """Take nothing more and wait until all that is under way is finished; False if it took too long."""
-        self._draining = True
+        """Wait until all that is under way is finished; False if it took too long."""
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:
             log.warning("%d takes are not written after %.1f s; they will be read again", self._under_way, timeout_s)
             return False
-        finally:
-            self._draining = False
         return True
 
     def stop(self) -> None:
         """Let go of what is under way; to be called when nothing is to be written any more."""
-        self._draining = True
         self._writer.stopping = True
         self._score_thread.shutdown(wait=False, cancel_futures=True)
         self._write_thread.shutdown(wait=False, cancel_futures=True)

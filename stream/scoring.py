@@ -38,10 +38,10 @@ class Portion:
 
 
 def portions(chunks: Sequence[Chunk]) -> list[Portion]:
-    """The chunks of a take by partition, each partition's in order; those of an ended tenure are left out."""
+    """The chunks of a take by partition, each partition's in order; those of a tenure that ends are left out."""
     found: dict[int, Portion] = {}
     for chunk in chunks:
-        if not chunk.tenure.ended:
+        if chunk.tenure.open:
             known = found.setdefault(id(chunk.tenure), Portion(chunk.tenure, []))
             known.chunks.append(chunk)
     return list(found.values())

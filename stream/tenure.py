@@ -61,6 +61,7 @@ class Tenure:
         committed: What the group has committed, None if nothing is known.
         end_offset: End of the partition's log when the tenure began.
         written: Last offset known to be in the store; the writer's to move.
+        closing: Nothing more of this tenure is begun; what is under way may be finished and committed.
         ended: Nothing of this tenure may be written or committed any more.
     """
 
@@ -71,6 +72,7 @@ class Tenure:
     committed: int | None = None
     end_offset: int = 0
     written: int = field(init=False)
+    closing: bool = False
     ended: bool = False
     in_flight_bytes: int = 0
     _read_to: int = field(init=False)
@@ -119,6 +121,10 @@ class Tenure:
         self.ended = True
         self._chunks.clear()
         self.in_flight_bytes = 0
+
+    @property
+    def open(self) -> bool:
+        return not (self.closing or self.ended)
 
     @property
     def to_commit(self) -> int | None:

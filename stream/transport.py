@@ -19,6 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
+from mode import get_logger
 
 from stream.tenure import Chunk, Tenure
 
@@ -59,6 +60,8 @@ class _NoReadOffset(dict[TP, int | None]):
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's Kafka thread, with commits that may fail: what is not committed now is committed a second later."""
 
+    logger = get_logger("faust.transport")
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
@@ -92,9 +95,15 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         task = getattr(self._consumer._coordinator, "_coordination_task", None)
         return task is not None and task.done()
 
+    def coordinator_known(self) -> bool:
+        """Whether Kafka's side of the group can be reached, as far as aiokafka knows."""
+        return self._consumer is not None and getattr(self._consumer._coordinator, "coordinator_id", None) is not None
+
 
 class ChunkConsumer(driver.Consumer):
     """Faust's consumer over `Chunk` values."""
+
+    logger = get_logger("faust.transport")
 
     _thread: ChunkConsumerThread
 
@@ -122,7 +131,7 @@ class ChunkConsumer(driver.Consumer):
             if not await self._has_room():
                 return
             tenure = chunk.tenure
-            if tenure.ended or generation != self.app.consumer_generation_id:
+            if not tenure.open or generation != self.app.consumer_generation_id:
                 continue
             tenure.give(chunk)
             yield tp, _message(tp, chunk, generation)
@@ -138,8 +147,8 @@ class ChunkConsumer(driver.Consumer):
         try:
             return await self._thread.getmany(active, FETCH_TIMEOUT_S)  # type: ignore[no-any-return]
         except BaseException:
-            # aiokafka may have moved its position over records that never got here.
-            self.end_tenures()
+            # aiokafka may have moved its position over records that never got here. What is under way may be finished.
+            self._close_tenures()
             raise
 
     def _in_turn(self, fetched: Mapping[TopicPartition, list[Any]]) -> Iterator[tuple[TP, Chunk]]:
@@ -147,7 +156,7 @@ class ChunkConsumer(driver.Consumer):
         for topic_partition, records in fetched.items():
             tp = TP(topic_partition.topic, topic_partition.partition)
             tenure = self.tenures.get(tp)
-            if tenure is None or tenure.ended or not records:
+            if tenure is None or not tenure.open or not records:
                 continue
             missing = records[0].offset - tenure.read_to - 1
             if missing < 0:
@@ -189,7 +198,7 @@ class ChunkConsumer(driver.Consumer):
         Seeks happen here and nowhere else, between two fetches, so that no fetch straddles one.
         """
         generation = self.app.consumer_generation_id
-        wanted = self.assignment() - {tp for tp, tenure in self.tenures.items() if not tenure.ended}
+        wanted = self.assignment() - {tp for tp, tenure in self.tenures.items() if tenure.open}
         if not wanted:
             return True
         try:
@@ -209,13 +218,20 @@ class ChunkConsumer(driver.Consumer):
             return False
         if not self.flow_active or self.app.consumer_generation_id != generation:
             return False
-        self.tenures.update(tenures)
+        for tp, tenure in tenures.items():
+            if tp in self.tenures:
+                self.tenures[tp].end()
+            self.tenures[tp] = tenure
         return True
 
     def end_tenure(self, tenure: Tenure) -> None:
         """Give one partition up; if it is still assigned it is read again from where the store says."""
         tenure.end()
         self._room.set()
+
+    def _close_tenures(self) -> None:
+        for tenure in self.tenures.values():
+            tenure.closing = True
 
     def end_tenures(self) -> None:
         for tenure in self.tenures.values():
@@ -234,8 +250,11 @@ class ChunkConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Wait, not forever, until what is in flight is written; commit it."""
+        self._close_tenures()
         await self.app.drain()
-        await self.commit()
+        if not await self.commit():
+            # A commit that was under way may have begun before the last ack; Faust waits for it and does no more.
+            await self.commit()
         self.end_tenures()
 
     # Acks and commits.

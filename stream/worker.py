@@ -7,6 +7,7 @@ something is missing or broken, with one line on standard error that says what t
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings) -> int:
     """Work until SIGTERM or Ctrl-C; returns the exit code. Blocks, and takes over logging and signals."""
+    faulthandler.register(signal.SIGUSR1)  # shows where every thread is, to whoever asks why a worker stands still
     errors = logs.configure(settings.log_level, as_json=settings.log_json)
     try:
         return asyncio.run(_Worker(settings, errors).run())
@@ -117,6 +119,7 @@ class _Worker:
         )
         outages = [positions.outage, self._writer.redis, self._writer.kafka, self._heartbeat.outage]
         self._health.failures += [lambda outage=outage: _away(outage) for outage in outages]  # type: ignore[misc]
+        self._health.failures.append(self._group_away)
         self._watchdog = Watchdog(self._deaths())
         self._endpoints = Endpoints(self._health, settings.health_host, settings.health_port)
 
@@ -195,6 +198,10 @@ class _Worker:
             return self._app.consumer.highwater(TP(tenure.stream, tenure.partition)) or 0
         except Exception:  # not assigned any more, or not yet known: aiokafka has several ways to say so
             return 0
+
+    def _group_away(self) -> str | None:
+        known = self._app.consumer._thread.coordinator_known()
+        return None if known else "Kafka's coordinator of the group does not answer"
 
     def _deaths(self) -> Iterable[Check]:
         thread = self._app.consumer._thread

@@ -27,8 +27,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream import stories
-from stream.batch import Cursor, DeadLetter, EvidenceMemory, Item, Prepared, Reduced, claims, reduce, trim
+from stream.batch import Cursor, DeadLetter, Item, Prepared, Reduced, claims, reduce, trim
 from stream.deadletters import letter
+from stream.evidence import EvidenceMemory
 from stream.failpoints import passed
 from stream.outage import Outage
 from stream.positions import StorePositions
@@ -50,6 +51,9 @@ PASSING = (
 )
 PASSING_ANSWERS = ("BUSY", "NOREPLICAS", "MISCONF")
 """Answers of Redis that pass without our doing anything; any other one is a defect, and stops the worker."""
+
+CLAIMS_AT_ONCE = 256
+"""Claims in one script, so that Redis has time for others in between."""
 
 log = logging.getLogger(__name__)
 
@@ -128,19 +132,22 @@ class Writer:
         if not due:
             return []
         flat = [claim for claims_of in asked for claim in claims_of]
-        answers = iter(
-            self._patiently(
-                self.redis,
-                lambda: self._store.claim(
-                    due[0].tenure.stream,
-                    flat,
-                    window_ms=self._settings.story_window_s * 1000,
-                    threshold=stories.THRESHOLD,
-                    sketch_size=stories.SKETCH_SIZE,
-                ),
-            )
-        )
+        stream = due[0].tenure.stream
+        owners: list[Ownership] = []
+        for begin in range(0, len(flat), CLAIMS_AT_ONCE):
+            some = flat[begin : begin + CLAIMS_AT_ONCE]
+            owners += self._patiently(self.redis, partial(self._ask, stream, some))
+        answers = iter(owners)
         return [[next(answers) for _ in claims_of] for claims_of in asked]
+
+    def _ask(self, stream: str, asked: Sequence[Claim]) -> list[Ownership]:
+        return self._store.claim(
+            stream,
+            asked,
+            window_ms=self._settings.story_window_s * 1000,
+            threshold=stories.THRESHOLD,
+            sketch_size=stories.SKETCH_SIZE,
+        )
 
     def _claims_of(self, portion: Portion) -> list[Claim]:
         prepared, _ = _ready(portion)
