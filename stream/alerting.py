@@ -32,8 +32,9 @@ QUIET_MIN = 15
 """Event minutes between two notifications about mere growth."""
 UPDATE_MIN = 5
 """The figures of an open alert are brought up to date this often."""
-RECHECK_MIN = 15
-"""A covered series is compared again after this long, or once it has grown by a quarter."""
+RECHECK_MIN = 360
+"""A covered series is compared again once it has grown by a quarter, or after this long: when the alert that covers
+it ends first, what is left in its widest window is old news."""
 
 
 class Seen(NamedTuple):
@@ -181,7 +182,8 @@ class Episodes:
         """Fire those that no other alert covers, the most telling rule and the most surprising series first."""
         changes = []
         due.sort(key=lambda one: (self._rules[one[0].rule][0], one[1].p_count, -_depth(one[0]), one[0].series))
-        out = [key for key, episode in self.by_key.items() if episode.open]
+        # One that a person has ended still covers: its stories are known.
+        out = [key for key, episode in self.by_key.items() if episode.phase is not AlertState.PENDING]
         told: dict[Key, frozenset[str]] = {}
         for episode, reading in due:
             order = self._rules[episode.rule][0]
@@ -214,7 +216,7 @@ def _is_critical(reading: Reading, episode: Episode, see: See) -> bool:
 
 
 def _worth_checking(episode: Episode, reading: Reading, minute: int) -> bool:
-    grown = reading.wide * 4 >= episode.checked_stories * 5
+    grown = reading.wide * 4 >= episode.checked_stories * 5 and reading.wide > episode.checked_stories
     return episode.checked < 0 or grown or minute - episode.checked >= RECHECK_MIN
 
 

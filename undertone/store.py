@@ -292,7 +292,8 @@ class Store:
         starts = buckets(start_ms, end_ms, size_s)
         wanted = None if series is None else [*dict.fromkeys(series)]
         fields = None if wanted is None else [name for one in wanted for name in fields_of(one)]
-        places = [(start, partition) for start in starts for partition in self.partitions(stream)]
+        partitions = self.partitions(stream)
+        places = [(start, partition) for start in starts for partition in partitions]
         commands: list[tuple[str | bytes, ...]] = []
         for start, partition in places:
             key = keys.window(stream, partition, size_s, start)
@@ -309,7 +310,8 @@ class Store:
     def models(self, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[int, dict[str, int]]:
         """Messages by window start and model version; shows where a new model took over."""
         found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        places = [(start, n) for start in buckets(start_ms, end_ms, size_s) for n in self.partitions(stream)]
+        partitions = self.partitions(stream)
+        places = [(start, n) for start in buckets(start_ms, end_ms, size_s) for n in partitions]
         raws = self._pipelined([("HGETALL", keys.window(stream, n, size_s, start)) for start, n in places])
         for (start, _), raw in zip(places, raws, strict=True):
             for name, value in raw.items():
@@ -321,7 +323,8 @@ class Store:
     def evidence(self, stream: str, start_ms: int, end_ms: int) -> list[Evidence]:
         """The stories kept for evidence that were published in [start_ms, end_ms), newest first."""
         starts = buckets(start_ms, end_ms, keys.EVIDENCE_BUCKET_S)
-        commands = [("HVALS", keys.evidence(stream, n, s)) for s in reversed(starts) for n in self.partitions(stream)]
+        partitions = self.partitions(stream)
+        commands = [("HVALS", keys.evidence(stream, n, s)) for s in reversed(starts) for n in partitions]
         decoder = msgspec.json.Decoder(Evidence)
         found = [decoder.decode(raw) for reply in self._pipelined(commands) for raw in reply]
         inside = [one for one in found if start_ms <= one.published_ms < end_ms]

@@ -1,0 +1,112 @@
+"""An alert made of a reading and its stories: what was seen, what was expected, how unlikely that is. Pure.
+
+The reason is a sentence of numbers only; what happened is told by the stories themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stream.alerting import Change, Episode, What, alert_id
+from stream.detector import Reading, interval
+from undertone.messages import Alert, AlertState, Evidence, from_ms
+
+EVIDENCE_SHOWN = 8
+
+_WINDOWS = {900: "15 min", 3_600: "1 h", 21_600: "6 h"}
+
+
+def explain(
+    stream: str,
+    minute: int,
+    change: Change,
+    *,
+    stories: Sequence[Evidence],
+    messages: int,
+    models: Sequence[str],
+    before: Alert | None,
+) -> Alert:
+    """The alert after a change.
+
+    Args:
+        stream: Where it rings.
+        minute: Event time of the look, in minutes; the look is at its end.
+        change: From the state machine.
+        stories: What is kept of the stories in the window that the rule looks at.
+        messages: Messages in that window, copies included.
+        models: Versions of the model that scored the last day, in the order in which they took over.
+        before: The alert as it was, None if it is new.
+    """
+    episode, reading = change.episode, change.reading
+    at = from_ms((minute + 1) * 60_000)
+    if reading is None:
+        assert before is not None, "an episode that ends has been announced"
+        return msgspec.structs.replace(
+            before,
+            state=AlertState.RESOLVED,
+            updated_at=at,
+            resolved_at=at,
+            notifications=episode.notifications,
+        )
+    low, high = interval(reading.expected, reading.dispersion)
+    sources = len({one.source for one in stories})
+    chosen = sorted(stories, key=lambda one: (-one.p, one.published_ms, one.position))[:EVIDENCE_SHOWN]
+    return Alert(
+        id=alert_id(stream, episode),
+        rule=episode.rule,
+        severity=episode.severity,
+        state=episode.phase,
+        stream=stream,
+        topic=episode.topic or None,
+        entity=episode.entity or None,
+        window_s=reading.window_s,
+        started_at=from_ms((episode.started + 1) * 60_000),
+        fired_at=from_ms((episode.fired + 1) * 60_000),
+        updated_at=at,
+        stories=reading.stories,
+        messages=messages,
+        total_stories=reading.total,
+        sources=sources,
+        expected=reading.expected,
+        expected_low=low,
+        expected_high=high,
+        share=reading.share,
+        expected_share=reading.expected_share,
+        p_count=reading.p_count,
+        p_share=reading.p_share,
+        reason=reason(reading, low, high, sources, models),
+        evidence=tuple(chosen),
+        model=models[-1] if models else "",
+        notifications=episode.notifications,
+        acknowledged_by=before.acknowledged_by if before else None,
+    )
+
+
+def reason(reading: Reading, low: int, high: int, sources: int, models: Sequence[str]) -> str:
+    """One sentence that says why, in numbers; another one if the model changed within the day."""
+    what = "negative stories" if reading.rule.negative else "stories"
+    sentence = (
+        f"{reading.stories} {what} in {_WINDOWS[reading.window_s]} where {_number(reading.expected)} are expected "
+        f"(95 %: {low} to {high}; p = {_number(reading.p_count)}), from {sources} "
+        f"{'source' if sources == 1 else 'sources'}; {reading.share:.0%} of all {reading.total} are negative where "
+        f"{reading.expected_share:.0%} is usual (p = {_number(reading.p_share)})."
+    )
+    if len(models) > 1:
+        sentence += f" The model changed within the last day: {' then '.join(models)}."
+    return sentence
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}"
+
+
+def is_news(change: Change) -> bool:
+    """Whether receivers are told of it."""
+    return change.what is not What.UPDATED
+
+
+def name_of(episode: Episode) -> str:
+    """The name under which the state of an episode's machine is kept."""
+    return "\t".join((episode.rule, episode.topic, episode.entity))

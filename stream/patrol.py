@@ -1,0 +1,277 @@
+"""One stream's round of the watch: reads windows from Redis, has them judged, publishes what happened.
+
+It follows event time minute by minute and keeps all state that matters in Redis together with what it announces, so
+that another watcher goes on where it stopped. It holds no lease of its own and starts no thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from stream.alerting import Change, Episode, Key, Seen, alert_id
+from stream.baseline import HISTORY_H
+from stream.detector import WINDOWS_S, Rule
+from stream.explain import explain, is_news, name_of
+from stream.lookout import MASK_H, Lookout
+from stream.rings import MINUTES
+from undertone.alert_store import AlertStore, Conflict, Publication
+from undertone.messages import Alert, AlertState, Evidence, Sentiment, to_ms
+from undertone.store import Store
+from undertone.trends import Counts, Series
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+LATE_MIN = 60
+"""Minutes that are read again for late messages, every RECHECK_EVERY_MIN and after a partition was idle."""
+RECENT_MIN = 3
+"""Minutes that are read again at every look."""
+RECHECK_EVERY_MIN = 10
+LATE_HOURS = 2
+"""Hours of history that are read again when an hour is over."""
+
+_log = logging.getLogger(__name__)
+_alert = msgspec.json.Decoder(Alert)
+_episode = msgspec.json.Decoder(Episode)
+
+
+class Patrol:
+    """The watch of one stream under one lease; make a new one when the lease has been lost."""
+
+    def __init__(self, store: Store, alerts: AlertStore, stream: str, token: str) -> None:
+        self.stream = stream
+        self._store = store
+        self._alerts = alerts
+        self._token = token
+        self._kept = alerts.episodes(stream)
+        self._lookout = Lookout(known=map(_episode.decode, self._kept.values()))
+        self._raw: dict[str, bytes] = {}
+        self._next: int | None = None
+        self._stories = _Stories(store, stream)
+        self._was_idle = False
+
+    def advance(self, event_now_ms: int, *, idle: bool, most: int = 60) -> int:
+        """Look at the minutes that are over by now, ``most`` of them at most; returns how many were looked at.
+
+        While the stream is idle the minute that has begun counts as over: nothing may come for hours.
+
+        Raises:
+            LeaseLostError: if another watcher has taken over; nothing has been written then.
+        """
+        if event_now_ms < 0:
+            return 0
+        if self._next is None:
+            self._next = self._start(event_now_ms)
+        first = self._next
+        end = min(event_now_ms // MINUTE_MS + idle, first + most, (first // 60 + 1) * 60)  # never across an hour
+        if end <= first:
+            self._was_idle = self._was_idle or idle
+            return 0
+        self._adopt()
+        if first % 60 == 0:
+            self._read_hours(first // 60 - LATE_HOURS, first // 60)
+        back = MINUTES if self._was_idle else LATE_MIN if first % RECHECK_EVERY_MIN == 0 else RECENT_MIN
+        self._was_idle = idle
+        windows = self._read_minutes(first - back, end)
+        for minute in range(first - back, first):
+            self._lookout.minute(minute, windows.get(minute * 60, {}))
+        for minute in range(first, end):
+            self._lookout.minute(minute, windows.get(minute * 60, {}))
+            self._look(minute, last=minute == end - 1)
+        self._next = end
+        return end - first
+
+    def _start(self, event_now_ms: int) -> int:
+        """The first minute to look at, with all that came before it read."""
+        evaluated = self._alerts.evaluated(self.stream)
+        now_hour = event_now_ms // HOUR_MS
+        if evaluated is not None:
+            first = evaluated + 1
+            history = self._store.windows(
+                self.stream, 3_600, (first // 60 - HISTORY_H) * HOUR_MS, first // 60 * HOUR_MS
+            )
+            self._write_hours(history, first // 60)
+        else:
+            first = self._earliest(now_hour)
+        recent = self._read_minutes(first - MINUTES, first)
+        for minute in range(first - MINUTES, first):
+            self._lookout.minute(minute, recent.get(minute * 60, {}))
+        for alert in self._alerts.list():
+            if alert.stream == self.stream:
+                self._mask(alert)
+        _log.info("watching %s from minute %d of event time on", self.stream, first)
+        return first
+
+    def _earliest(self, now_hour: int) -> int:
+        """Where to begin when nobody has watched yet: the first hour of which minutes are still kept.
+
+        Hours before it are history.
+        """
+        history = self._store.windows(self.stream, 3_600, (now_hour - HISTORY_H) * HOUR_MS, (now_hour + 1) * HOUR_MS)
+        for start_s in sorted(history):
+            if self._read_minutes(start_s // 60, start_s // 60 + 60):
+                self._write_hours(history, start_s // 3_600)
+                return start_s // 60
+        self._write_hours(history, now_hour)
+        return now_hour * 60
+
+    def _write_hours(self, history: Mapping[int, Mapping[Series, Counts]], end: int) -> None:
+        """Put hours into history from the first that has anything to ``end``, empty ones included."""
+        if history:
+            for hour in range(min(history) // 3_600, end):
+                self._lookout.hour(hour, history.get(hour * 3_600, {}))
+
+    def _read_hours(self, begin: int, end: int) -> None:
+        found = self._store.windows(self.stream, 3_600, begin * HOUR_MS, end * HOUR_MS)
+        for hour in range(begin, end):
+            self._lookout.hour(hour, found.get(hour * 3_600, {}))
+
+    def _read_minutes(self, begin: int, end: int) -> dict[int, dict[Series, Counts]]:
+        return self._store.windows(self.stream, 60, begin * MINUTE_MS, end * MINUTE_MS)
+
+    def _mask(self, alert: Alert) -> None:
+        begin = (to_ms(alert.started_at) // 1000 - alert.window_s) // 3_600
+        end = min(to_ms(alert.resolved_at or alert.updated_at) // HOUR_MS, begin + MASK_H)
+        topic, entity = alert.topic or "", alert.entity or ""
+        for series in {Series(topic, entity), Series(topic, ""), Series("", entity)} - {Series("", "")}:
+            self._lookout.rings.mask(series, range(begin, end + 1))
+
+    def _look(self, minute: int, *, last: bool) -> None:
+        self._stories.minute = minute
+        changes = self._lookout.look(minute, self._stories.see)
+        while True:
+            publications = [one for one in (self._publication(minute, change) for change in changes) if one]
+            kept = {name_of(one): msgspec.json.encode(one) for one in self._lookout.episodes.by_key.values()}
+            altered: dict[str, bytes | None] = {name: kept.get(name) for name in self._kept.keys() - kept.keys()}
+            altered |= {name: state for name, state in kept.items() if self._kept.get(name) != state}
+            if not (publications or altered or last):
+                return
+            conflict = self._alerts.publish(self._token, self.stream, minute, publications, altered)
+            if conflict is None:
+                break
+            self._give_way(conflict, changes)
+        self._kept = kept
+        for alert, _, what in publications:
+            self._raw[alert.id] = msgspec.json.encode(alert)
+            if what:
+                _log.info("alert %s %s: %s %s %s", alert.id, what, alert.rule, alert.topic, alert.entity)
+        self._forget()
+
+    def _publication(self, minute: int, change: Change) -> Publication | None:
+        episode, reading = change.episode, change.reading
+        raw = self._raw.get(alert_id(self.stream, episode))
+        before = None if raw is None else _alert.decode(raw)
+        if before is None and reading is None:
+            return None  # the alert itself is gone from Redis: there is nothing to resolve
+        stories: Sequence[Evidence] = ()
+        messages = 0
+        if reading is not None:
+            stories = self._stories.of(reading.rule, episode.series, reading.window_s)
+            counted = self._lookout.rings.messages(minute, reading.series, negative=reading.rule.negative)
+            messages = counted[WINDOWS_S.index(reading.window_s)]
+        alert = explain(
+            self.stream,
+            minute,
+            change,
+            stories=stories,
+            messages=messages,
+            models=self._models(minute),
+            before=before,
+        )
+        return Publication(alert, raw, change.what.value if is_news(change) else "")
+
+    def _models(self, minute: int) -> list[str]:
+        """Versions of the model over the last day of event time, in the order in which they took over."""
+        hours = self._store.models(self.stream, 3_600, (minute - 1440) * MINUTE_MS, (minute + 1) * MINUTE_MS)
+        return list(dict.fromkeys(version for start in sorted(hours) for version in sorted(hours[start])))
+
+    def _adopt(self) -> None:
+        """Take note of what people did to alerts since the last round."""
+        open_ids = {alert_id(self.stream, one): key for key, one in self._lookout.episodes.by_key.items() if one.open}
+        now = self._alerts.raw(open_ids)
+        for one, raw in now.items():
+            if self._raw.get(one) != raw:
+                self._raw[one] = raw
+                self._follow(open_ids[one], _alert.decode(raw))
+
+    def _follow(self, key: Key, alert: Alert) -> None:
+        episodes = self._lookout.episodes
+        episode = episodes.by_key[key]
+        episode.notifications = max(episode.notifications, alert.notifications)
+        if alert.state is AlertState.ACKNOWLEDGED:
+            episode.phase = AlertState.ACKNOWLEDGED
+        elif alert.state is AlertState.RESOLVED:
+            episodes.close(key)
+
+    def _give_way(self, conflict: Conflict, changes: list[Change]) -> None:
+        """Somebody was faster: take the alert as it is now, and say what is left to say."""
+        (index,) = [
+            place for place, one in enumerate(changes) if alert_id(self.stream, one.episode) == conflict.alert_id
+        ]
+        change = changes[index]
+        if conflict.current is None:
+            self._raw.pop(conflict.alert_id, None)
+            return
+        now = _alert.decode(conflict.current)
+        first_seen = conflict.alert_id not in self._raw
+        self._raw[conflict.alert_id] = conflict.current
+        if now.state is AlertState.RESOLVED or first_seen:
+            # Ended by hand, or told before by a watch whose own state is gone: it is not news.
+            del changes[index]
+        elif change.reading is not None:
+            change.episode.notifications = now.notifications + is_news(change)
+            change.episode.phase = now.state
+            return
+        else:
+            change.episode.notifications = now.notifications + 1
+            return
+        key = (change.episode.rule, change.episode.topic, change.episode.entity)
+        if key in self._lookout.episodes.by_key:
+            self._follow(key, now)
+
+    def _forget(self) -> None:
+        live = {alert_id(self.stream, one) for one in self._lookout.episodes.by_key.values() if one.open}
+        self._raw = {one: raw for one, raw in self._raw.items() if one in live}
+
+
+class _Stories:
+    """The stories kept for evidence, read when they are asked for and remembered for the widest window."""
+
+    def __init__(self, store: Store, stream: str) -> None:
+        self._store = store
+        self._stream = stream
+        self._found: dict[str, Evidence] = {}
+        self._read_to = -1
+        self.minute = 0
+
+    def see(self, rule: Rule, series: Series, window_s: int) -> Seen:
+        """For the state machine: positions and number of sources."""
+        stories = self.of(rule, series, window_s)
+        return Seen(frozenset(one.position for one in stories), len({one.source for one in stories}))
+
+    def of(self, rule: Rule, series: Series, window_s: int) -> list[Evidence]:
+        """The stories of a series, as the rule looks at it, in the window that ends with ``minute``."""
+        self._read()
+        end = (self.minute + 1) * MINUTE_MS
+        return [
+            one
+            for one in self._found.values()
+            if end - window_s * 1000 <= one.published_ms < end
+            and (not rule.negative or one.sentiment is Sentiment.NEGATIVE)
+            and (not series.topic or one.topic == series.topic)
+            and (not series.entity or series.entity in one.entities)
+        ]
+
+    def _read(self) -> None:
+        end = (self.minute + 1) * MINUTE_MS
+        if self._read_to == end:
+            return
+        oldest = end - max(WINDOWS_S) * 1000
+        # What is older than the lateness allowed by default does not change any more.
+        begin = max(oldest, self._read_to - LATE_MIN * MINUTE_MS) if self._read_to >= oldest else oldest
+        kept = {position: one for position, one in self._found.items() if one.published_ms >= oldest}
+        for one in self._store.evidence(self._stream, begin, end):
+            kept[one.position] = one
+        self._found, self._read_to = kept, end

@@ -1,0 +1,142 @@
+"""The watch: the program that looks at every minute of event time, and delivers what it finds.
+
+One watcher holds the lease and works; others stand by and take over when it is gone. What is announced and what
+is remembered are written together under the lease (:mod:`undertone.alert_store`), so that neither a crash nor a
+second watcher makes an alert twice or loses one.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from stream.notify import Courier, KafkaChannel, WebhookChannel
+from stream.patrol import Patrol
+from undertone.alert_store import AlertStore, LeaseLostError
+from undertone.errors import UndertoneError
+from undertone.keys import LEASE_TTL_S
+from undertone.settings import Settings
+from undertone.store import Store, connect
+
+POLL_S = 0.25
+STANDBY_S = 1.0
+KEEP_S = LEASE_TTL_S / 5
+STOP_S = 10.0
+"""How long the couriers may take to finish when the watch stops; what they have not done is done later."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Watch until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        UndertoneError: if Redis or Kafka cannot be reached at the start.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    Watch(settings).run(stop)
+    return 0
+
+
+class Watch:
+    """A watcher; several may run at once, one of them works."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = Store.open(settings.redis_url)
+        self._alerts = AlertStore(self._store.redis)
+
+    def run(self, stop: threading.Event) -> None:
+        """Stand by, take the lease, work until it is lost, and again, until ``stop``."""
+        waiting = False
+        while not stop.is_set():
+            try:
+                token = self._alerts.take_lease(self._settings.worker)
+                if token is not None:
+                    waiting = False
+                    self._in_charge(token, stop)
+                elif not waiting:
+                    waiting = True
+                    _log.info("another watcher is in charge: standing by")
+            except LeaseLostError as lost:
+                _log.warning("%s", lost)
+            except RedisError as error:
+                _log.warning("Redis does not answer (%s): trying again", error)
+            stop.wait(STANDBY_S)
+
+    def _in_charge(self, token: str, stop: threading.Event) -> None:
+        _log.info("in charge with lease %r", token)
+        lost = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(token, lost), name="lease", daemon=True)
+        couriers = self._couriers(token)
+        keeper.start()
+        for courier in couriers:
+            courier.start()
+        try:
+            self._patrol(token, stop, lost)
+        finally:
+            for courier in couriers:
+                courier.stop()
+            deadline = time.monotonic() + STOP_S
+            for courier in couriers:
+                courier.join(max(deadline - time.monotonic(), 0))
+            lost.set()
+            keeper.join(STOP_S)
+            self._alerts.drop_lease(token)
+
+    def _patrol(self, token: str, stop: threading.Event, lost: threading.Event) -> None:
+        patrols = {name: Patrol(self._store, self._alerts, name, token) for name in self._settings.streams}
+        while not stop.is_set():
+            if lost.is_set():
+                raise LeaseLostError("the lease ran out: another watcher may be in charge")
+            if not sum(self._advance(name, patrol) for name, patrol in patrols.items()):
+                stop.wait(POLL_S)
+
+    def _advance(self, name: str, patrol: Patrol) -> int:
+        now_ms = time.time_ns() // 1_000_000
+        idle_s = self._settings.idle_partition_s
+        event_now_ms = self._store.event_now_ms(name, idle_s=idle_s, now_ms=now_ms)
+        idle = all(now_ms - state.updated_ms > idle_s * 1000 for state in self._store.states(name))
+        return patrol.advance(event_now_ms, idle=idle)
+
+    def _keep(self, token: str, lost: threading.Event) -> None:
+        """Renew the lease beside the work, which may take longer than the lease lasts."""
+        alerts = AlertStore(connect(self._settings.redis_url))
+        while not lost.wait(KEEP_S):
+            try:
+                if not alerts.keep_lease(token):
+                    lost.set()
+            except RedisError as error:
+                _log.warning("the lease could not be renewed (%s)", error)
+        alerts.redis.close()
+
+    def _couriers(self, token: str) -> Sequence[Courier]:
+        settings = self._settings
+        channels: list[KafkaChannel | WebhookChannel] = [KafkaChannel(settings)]
+        if settings.webhook_url is not None:
+            channels.append(WebhookChannel(settings.webhook_url, settings.webhook_timeout_s))
+        return [Courier(channel, settings.redis_url, token) for channel in channels]
+
+
+def main() -> int:
+    """``python -m stream.watch``: the settings come from the environment."""
+    try:
+        settings = Settings()
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        return run(settings)
+    except UndertoneError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+-- Record that a channel is done with one entry of the outbox, once.
+--
+-- KEYS[1] lease   KEYS[2] watch hash, which holds the cursors   KEYS[3] deliveries of the alert
+-- ARGV[1] token of the lease   ARGV[2] cursor field   ARGV[3] cursor before   ARGV[4] cursor after
+-- ARGV[5] delivery field, "<channel>:<notification>"   ARGV[6] outcome and time   ARGV[7] ttl, s   ARGV[8] watch ttl, s
+--
+-- Returns 1 recorded, 0 another watcher holds the lease or the cursor has moved: nothing changed.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local cursor = redis.call('HGET', KEYS[2], ARGV[2]) or '0-0'
+if cursor == ARGV[4] then return 1 end
+if cursor ~= ARGV[3] then return 0 end
+redis.call('HSETNX', KEYS[3], ARGV[5], ARGV[6])
+redis.call('EXPIRE', KEYS[3], ARGV[7])
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[8])
+return 1
