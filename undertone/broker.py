@@ -6,6 +6,7 @@ kafka-python is imported when it is needed, so that importing this costs nothing
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def producer(settings: Settings, **overrides: Any) -> KafkaProducer:
         "delivery_timeout_ms": SEND_TIMEOUT_MS,
         "metrics_enabled": False,
     }
+    _reach(settings)
     with explained(settings):
         return KafkaProducer(**options(settings) | chosen | overrides)
 
@@ -98,6 +100,7 @@ def consumer(settings: Settings, *names: str, **overrides: Any) -> KafkaConsumer
         "max_partition_fetch_bytes": topics.MAX_MESSAGE_BYTES,
         "metrics_enabled": False,
     }
+    _reach(settings)
     with explained(settings):
         return KafkaConsumer(*names, **options(settings) | chosen | overrides)
 
@@ -107,6 +110,7 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client for the time of a ``with``; its errors, and those of the body, become BrokerError."""
     from kafka import KafkaAdminClient
 
+    _reach(settings)
     with explained(settings):
         client = KafkaAdminClient(**options(settings))
         try:
@@ -197,10 +201,38 @@ def explained(settings: Settings) -> Iterator[None]:
     except KafkaConfigurationError as error:
         raise BrokerError(f"The settings for Kafka at {where} cannot be used: {_words(error)}") from error
     except (KafkaError, OSError, ValueError) as error:
-        raise BrokerError(
-            f"Kafka does not answer at {where} ({_words(error)}): "
-            "start it, or set UNDERTONE_BOOTSTRAP_SERVERS (and UNDERTONE_SECURITY_PROTOCOL)"
-        ) from error
+        raise BrokerError(_no_answer(settings, _words(error))) from error
+
+
+def _reach(settings: Settings) -> None:
+    """Make sure that one of the servers takes a connection.
+
+    kafka-python would try for CONNECT_TIMEOUT_MS, and leaves its sockets open when it gives up.
+
+    Raises:
+        BrokerError: if none does, or one is not HOST:PORT.
+    """
+    failure: OSError | OverflowError | None = None
+    for server in settings.bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise BrokerError(
+                f"UNDERTONE_BOOTSTRAP_SERVERS={settings.bootstrap_servers!r} cannot be used: "
+                "valid is HOST:PORT, several with commas between"
+            )
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_MS / 1000):
+                return
+        except (OSError, OverflowError) as error:
+            failure = error
+    raise BrokerError(_no_answer(settings, str(failure))) from failure
+
+
+def _no_answer(settings: Settings, why: str) -> str:
+    return (
+        f"Kafka does not answer at {settings.bootstrap_servers} ({why}): "
+        "start it, or set UNDERTONE_BOOTSTRAP_SERVERS (and UNDERTONE_SECURITY_PROTOCOL)"
+    )
 
 
 def _states(client: KafkaAdminClient, settings: Settings) -> list[TopicState]:
