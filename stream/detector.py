@@ -52,8 +52,9 @@ RULES = (NEGATIVE_SURGE, VOLUME_SURGE)
 class Reading(NamedTuple):
     """What one rule sees of one series at one minute, in the window where it is most unusual.
 
-    ``severity`` is None where the condition does not hold but an episode would go on. A critical one still needs
-    its sources. ``p_count`` is corrected for the three windows. ``wide`` is the stories in the widest window.
+    ``series`` is the column that was given. ``severity`` is None where the condition does not hold but an episode
+    would go on; a critical one still needs its sources. ``p_count`` is corrected for the three windows. ``wide`` is
+    the stories in the widest window.
     """
 
     rule: Rule

@@ -71,9 +71,17 @@ class Lookout:
     def look(self, minute: int, see: alerting.See) -> list[alerting.Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
         usual = self._baselines(minute // 60)
-        negative, total = self.rings.windows(minute)
-        readings = detector.look(self.rules, minute, negative, total, usual.negatives, usual.totals, usual.shares)
-        named = [(self.rings.names[one.series], one) for one in readings]
+        columns, negative, total = self.rings.windows(minute)
+        readings = detector.look(
+            self.rules,
+            minute,
+            negative,
+            total,
+            _of(usual.negatives, columns),
+            _of(usual.totals, columns),
+            ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns]),
+        )
+        named = [(self.rings.names[columns[one.series]], one) for one in readings]
         for series, reading in named:
             if reading.severity is not None:
                 self._mask(series, reading, minute)
@@ -123,9 +131,9 @@ class Lookout:
 def _widened(usual: _Baselines, kinds: Ints) -> _Baselines:
     """The same baselines with columns for series met since: each is as its kind's unknown series."""
     columns = np.concatenate([np.arange(usual.columns), kinds[usual.columns :]])
-
-    def wide(one: CountBaseline) -> CountBaseline:
-        return CountBaseline(one.base[:, columns], one.level[:, columns], one.dispersion[:, columns])
-
     shares = ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns])
-    return _Baselines(usual.hour, len(kinds), wide(usual.negatives), wide(usual.totals), shares)
+    return _Baselines(usual.hour, len(kinds), _of(usual.negatives, columns), _of(usual.totals, columns), shares)
+
+
+def _of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
+    return CountBaseline(baseline.base[:, columns], baseline.level[:, columns], baseline.dispersion[:, columns])

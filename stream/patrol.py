@@ -169,7 +169,8 @@ class Patrol:
         messages = 0
         if reading is not None:
             stories = self._stories.of(reading.rule, episode.series, reading.window_s)
-            counted = self._lookout.rings.messages(minute, reading.series, negative=reading.rule.negative)
+            column = self._lookout.rings.column(episode.series)
+            counted = self._lookout.rings.messages(minute, column, negative=reading.rule.negative)
             messages = counted[WINDOWS_S.index(reading.window_s)]
         alert = explain(
             self.stream,

@@ -39,6 +39,7 @@ class Rings:
         self.kinds: Ints = np.arange(KINDS)
         self._columns: dict[Series, int] = {}
         self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
+        self._sums: Ints = np.zeros((4, 64), np.int64)
         self._hours: NDArray[np.int32] = np.zeros((2, HISTORY_H, 64), np.int32)
         self._masked: Bools = np.zeros((HISTORY_H, 64), bool)
         self._seen = np.zeros(HISTORY_H, bool)
@@ -57,17 +58,19 @@ class Rings:
         self.kinds = np.append(self.kinds, kind_of(series))
         if column >= self._masked.shape[1]:
             self._minutes, self._hours = _doubled(self._minutes), _doubled(self._hours)
-            self._masked = _doubled(self._masked)
+            self._masked, self._sums = _doubled(self._masked), _doubled(self._sums)
         return column
 
     def write_minute(self, minute: int, counts: Mapping[Series, Counts]) -> None:
         """Replace one minute; the ring keeps the last MINUTES of them, so write every minute, also an empty one."""
         row = minute % MINUTES
+        self._sums -= self._minutes[:, row]
         self._minutes[:, row] = 0
         for one, cell in _with_entities(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
             column = self.column(one)
             self._minutes[:, row, column] += values
+        self._sums += self._minutes[:, row]
 
     def write_hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
         """Replace one hour of history. Write every hour, also an empty one: a gap is not known, rather than quiet."""
@@ -84,16 +87,19 @@ class Rings:
         for hour in hours:
             self._masked[self._row(hour), column] = True
 
-    def windows(self, minute: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Negative and all stories of each series in the windows that end with ``minute``: (3, series) each."""
-        sums = self._window_sums(minute, slice(0, 2))
-        return sums[_NEGATIVE], sums[_ALL]
+    def windows(self, minute: int) -> tuple[Ints, Ints, Ints]:
+        """The series that have a story in the widest window that ends with ``minute``, the newest minute written.
+
+        Returns their columns, and their negative and all stories in each window, (3, columns) each.
+        """
+        live = np.flatnonzero(self._sums[_ALL, : len(self.names)])
+        sums = self._window_sums(minute, live)
+        return live, sums[_NEGATIVE], sums[_ALL]
 
     def messages(self, minute: int, column: int, *, negative: bool) -> tuple[int, ...]:
         """Messages of one series in each window, copies included."""
-        which = _NEGATIVE_MESSAGES if negative else _ALL_MESSAGES
-        sums = self._window_sums(minute, slice(which, which + 1))
-        return tuple(int(n) for n in sums[0, :, column])
+        sums = self._window_sums(minute, np.array([column]))
+        return tuple(int(n) for n in sums[_NEGATIVE_MESSAGES if negative else _ALL_MESSAGES, :, 0])
 
     def history(self, hour: int, hours: int = HISTORY_H) -> tuple[Floats, Floats, Bools]:
         """Negative stories, all stories, and which cells are usable, of the ``hours`` before ``hour``.
@@ -109,20 +115,13 @@ class Rings:
         usable = known[:, None] & ~self._masked[rows, :width]
         return negative, everything, usable
 
-    def _window_sums(self, minute: int, which: slice) -> NDArray[np.int64]:
-        width = len(self.names)
+    def _window_sums(self, minute: int, columns: Ints) -> Ints:
         found = []
-        for length in WINDOWS_MIN:
+        for length in WINDOWS_MIN[:-1]:
             rows = np.arange(minute - length + 1, minute + 1) % MINUTES
-            first, last = rows[0], rows[-1]
-            ring = self._minutes[which, :, :width]
-            if first <= last:
-                found.append(ring[:, first : last + 1].sum(axis=1, dtype=np.int64))
-            else:
-                found.append(
-                    ring[:, first:].sum(axis=1, dtype=np.int64) + ring[:, : last + 1].sum(axis=1, dtype=np.int64)
-                )
-        return np.stack(found, axis=1)  # (metrics, windows, series)
+            found.append(self._minutes[:, rows[:, None], columns].sum(axis=1, dtype=np.int64))
+        # The widest window is the whole ring, whose sum is kept up to date.
+        return np.stack([*found, self._sums[:, columns]], axis=1)  # (metrics, windows, columns)
 
     def _row(self, hour: int) -> int:
         """The row of an hour, emptied if it still holds the one four weeks before."""
