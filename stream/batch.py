@@ -182,7 +182,7 @@ def claims(prepared: Prepared, cursor: Cursor) -> list[Claim]:
     admitted = _admission(prepared, cursor).admitted.tolist()
     return fingerprints(
         [
-            Told(prepared.position(item), item.published_ms, item.message.id, item.text)
+            Told(prepared.position(item), item.published_ms, item.message.id, item.text, item.entities)
             for item, asked in zip(prepared.items, admitted, strict=True)
             if asked
         ]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_128_hexdigest, xxh32_intdigest
+from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest, xxh32_intdigest
 
 from undertone.store import Claim
 from undertone.text import normalise
@@ -50,15 +50,16 @@ _HALF = np.uint64(32)
 
 
 class Told(NamedTuple):
-    """One text to be fingerprinted, with the position, event time and id of its message."""
+    """One text to be fingerprinted, with the position, event time and id of its message, and whom it is about."""
 
     position: str
     at_ms: int
     message_id: str
     text: str
+    entities: tuple[str, ...] = ()
 
 
-def fingerprint(position: str, at_ms: int, message_id: str, text: str) -> Claim:
+def fingerprint(position: str, at_ms: int, message_id: str, text: str, entities: tuple[str, ...] = ()) -> Claim:
     """The claim of one clean text; see `fingerprints`.
 
     >>> a = fingerprint("news-0:1", 0, "a", "Acme falls 12% as probe widens https://t.co/x")
@@ -66,14 +67,14 @@ def fingerprint(position: str, at_ms: int, message_id: str, text: str) -> Claim:
     >>> a.text_hash == b.text_hash and a.sketch == b.sketch and a.bands == b.bands
     True
     """
-    return fingerprints([Told(position, at_ms, message_id, text)])[0]
+    return fingerprints([Told(position, at_ms, message_id, text, entities)])[0]
 
 
 def fingerprints(told: Sequence[Told]) -> list[Claim]:
     """One claim for each text, in order. A text gets the same claim in any company."""
     # A text of nothing but links and mentions normalises to nothing, which would make all of those one story.
     same = [(normalise(one.text) or one.text.lower()).encode() for one in told]
-    sketches, bands = _compared(same)
+    sketches, bands = _compared(same, [one.entities for one in told])
     ids = [xxh3_128_hexdigest(one.message_id.encode()) for one in told]
     return [
         Claim(one.position, one.at_ms, id_hash, xxh3_128_hexdigest(text), sketch, keys)
@@ -81,8 +82,13 @@ def fingerprints(told: Sequence[Told]) -> list[Claim]:
     ]
 
 
-def _compared(same: Sequence[bytes]) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
-    """Sketch and band keys of each normalised text; none for one that is too short."""
+def _compared(
+    same: Sequence[bytes], about: Sequence[tuple[str, ...]]
+) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
+    """Sketch and band keys of each normalised text; none for one that is too short.
+
+    Whom a text is about goes into its bands, so that one template filled in for two companies is two stories.
+    """
     sketches: list[tuple[int, ...]] = [()] * len(same)
     bands: list[tuple[str, ...]] = [()] * len(same)
     places, lengths, hashes = [], [], []
@@ -102,11 +108,16 @@ def _compared(same: Sequence[bytes]) -> tuple[list[tuple[int, ...]], list[tuple[
     permuted = features[:, None] * _FACTORS + _OFFSETS  # (features, bands * rows), wraps on purpose
     least = np.minimum.reduceat(permuted, starts, axis=0).reshape(-1, BANDS, ROWS)
     mixed = (least * _MIX).sum(axis=2, dtype=np.uint64) ^ _BAND  # (texts, bands)
+    mixed ^= np.array([_about(about[place]) for place in places], np.uint64)[:, None]
     digits = mixed.astype(">u8").tobytes().hex()
     for row, place in enumerate(places):
         begin = row * _ROW_DIGITS
         bands[place] = tuple([digits[at : at + _DIGITS] for at in range(begin, begin + _ROW_DIGITS, _DIGITS)])
     return sketches, bands
+
+
+def _about(entities: tuple[str, ...]) -> int:
+    return xxh3_64_intdigest("\t".join(entities).encode()) if entities else 0
 
 
 def _features(hashes: NDArray[np.uint64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -134,3 +134,14 @@ def jaccard(one: Claim, other: Claim) -> float:
     assert len(other.sketch) < SKETCH_SIZE
     a, b = set(one.sketch), set(other.sketch)
     return len(a & b) / len(a | b)
+
+
+def test_one_template_filled_in_for_two_companies_is_two_stories() -> None:
+    text = "received a new alert from our desk this morning, see more about the trade on our page today"
+    acme, other = (
+        fingerprint(f"comments-0:{n}", 0, str(n), f"${symbol} {text}", (symbol,))
+        for n, symbol in enumerate(("ACME", "OTHR"))
+    )
+    again = fingerprint("comments-0:3", 0, "3", f"$ACME {text} !!", ("ACME",))
+    assert not set(acme.bands) & set(other.bands)
+    assert set(acme.bands) == set(again.bands)
