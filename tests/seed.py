@@ -9,7 +9,8 @@ import argparse
 import math
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +29,8 @@ ENTITIES = ("FB", "AAPL", "TSLA", "GOOG", "AMZN", "JPM", "XOM", "MSFT", "GM", "B
 SOURCES = ("Reuters", "CNBC", "The Guardian", "Dow Jones", "@marketwatcher", "Bloomberg")
 PARTITIONS = {"news": 2, "comments": 2}
 MINUTE_MS = 60_000
+RUN_STORIES = 200
+MISFITS = {"late": 3, "future": 1, "duplicate": 5, "dead:not-json": 2, "dead:missing-text": 1}
 
 HEADLINES = {
     Sentiment.NEGATIVE: (
@@ -62,47 +65,53 @@ HOSTILE_NAME = "<b id='injected-name'>Evil|Corp</b>"
 
 
 class _Batch:
-    """What one partition's worker would have gathered before one guarded write."""
+    """What one partition's worker would have gathered, written in guarded runs of a bounded size."""
 
-    def __init__(self, stream: str, partition: int) -> None:
-        self.run = Run(stream, partition, 0, -1, -1, "seed")
-        self._windows: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self.counted = self.stories = 0
+    def __init__(self, store: Store, stream: str, partition: int) -> None:
+        self.store, self.stream, self.partition = store, stream, partition
+        self.offset = -1
+        store.register(stream, partition)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.windows: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.evidence: dict[int, dict[str, str]] = defaultdict(dict)
+        self.counters: Counter[str] = Counter()
 
     def add(self, story: Evidence, *, copies: int = 0) -> None:
         tone = SENTIMENTS.index(story.sentiment)
         score = round((tone - 1) * story.p * MICRO)
         messages = 1 + copies
         for size in keys.SIZES_S:
-            cells = self._windows[size, bucket(story.published_ms, size)]
+            cells = self.windows[size, bucket(story.published_ms, size)]
             for entity in ("", *story.entities):
                 cells[keys.field(story.topic, entity, MESSAGE_METRICS[tone])] += messages
                 cells[keys.field(story.topic, entity, STORY_METRICS[tone])] += 1
                 cells[keys.field(story.topic, entity, SCORE_METRIC)] += score * messages
             cells[keys.MODEL_FIELD + MODEL] += messages
-        kept = self.run.evidence.setdefault(bucket(story.published_ms, keys.EVIDENCE_BUCKET_S), {})
-        kept[story.position] = msgspec.json.encode(story).decode()
-        self.counted += messages
-        self.stories += 1
-        self.run.last += messages
+        start = bucket(story.published_ms, keys.EVIDENCE_BUCKET_S)
+        self.evidence[start][story.position] = msgspec.json.encode(story).decode()
+        self.counters.update(counted=messages, stories=1, copies=copies)
+        if self.counters["stories"] >= RUN_STORIES:
+            self.write(story.published_ms)
 
-    def write(self, store: Store, now_ms: int, wall_ms: int) -> None:
-        self.run.windows = {place: dict(cells) for place, cells in self._windows.items()}
-        self.run.state = {"watermark_ms": now_ms, "updated_ms": wall_ms}
-        self.run.counters = {"counted": self.counted, "stories": self.stories, "copies": self.counted - self.stories}
-        if self.run.partition == 0:
-            self.run.counters |= {"late": 3, "future": 1, "duplicate": 5, "dead:not-json": 2, "dead:missing-text": 1}
-            self.run.last += 12
-        store.register(self.run.stream, self.run.partition)
-        outcome, _ = store.apply(self.run)
+    def write(self, now_ms: int, misfits: Mapping[str, int] | None = None) -> None:
+        self.counters.update(misfits or {})
+        n = sum(self.counters.values()) - self.counters["stories"] - self.counters["copies"]
+        run = Run(self.stream, self.partition, self.offset + 1, self.offset + n, self.offset, "seed")
+        run.state = {"watermark_ms": now_ms, "updated_ms": time.time_ns() // 1_000_000}
+        run.counters = dict(self.counters)
+        run.windows = {place: dict(cells) for place, cells in self.windows.items()}
+        run.evidence = dict(self.evidence)
+        outcome, self.offset = self.store.apply(run)
         assert outcome is Outcome.APPLIED, outcome
+        self._begin()
 
 
 def seed(store: Store, *, days: float = 2, now_ms: int = NOW_MS, hostile: bool = False, per_hour: float = 24) -> None:
     """Fill an empty store with `days` up to `now_ms`, ending in a surge against FB in the news."""
     draw = random.Random(14)
-    wall_ms = time.time_ns() // 1_000_000
-    batches = {(stream, n): _Batch(stream, n) for stream, count in PARTITIONS.items() for n in range(count)}
+    batches = {(stream, n): _Batch(store, stream, n) for stream, count in PARTITIONS.items() for n in range(count)}
     start_ms = now_ms - round(days * 86_400_000)
     numbers: dict[tuple[str, int], int] = defaultdict(int)
 
@@ -139,8 +148,8 @@ def seed(store: Store, *, days: float = 2, now_ms: int = NOW_MS, hostile: bool =
             tell("news", when, Sentiment.NEGATIVE, "M&A | Investments", "FB", text, url)
     for n, text in enumerate(HOSTILE if hostile else ()):
         tell("news", now_ms - n * 1000 - 1, Sentiment.NEGATIVE, "Legal | Regulation", HOSTILE_NAME, text, HOSTILE_URL)
-    for batch in batches.values():
-        batch.write(store, now_ms, wall_ms)
+    for (_, partition), batch in batches.items():
+        batch.write(now_ms, MISFITS if partition == 0 else None)
     store.write_labels(TOPICS, MODEL)
     beat(store)
 
