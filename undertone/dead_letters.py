@@ -43,6 +43,15 @@ class DeadLetter:
         """The topic that the record came from."""
         return self.position.rpartition(":")[0].rpartition("-")[0]
 
+    @property
+    def obstacle(self) -> str:
+        """Why this record cannot be sent again; empty if it can."""
+        if self.omitted:
+            return f"its {self.omitted:,} bytes were too large to be kept as a dead letter"
+        if self.key is None and self.value is None:
+            return "it has neither key nor value"
+        return ""
+
 
 def read(settings: Settings) -> Iterator[DeadLetter]:
     """Every letter that Kafka holds now, oldest first, each position once.
@@ -109,17 +118,17 @@ def parse(record: Any) -> DeadLetter:
 def redrive(settings: Settings, letters: list[DeadLetter]) -> tuple[int, list[DeadLetter]]:
     """Send the original records to their topics again, bytes unchanged; how many, and those that cannot be.
 
-    What cannot be sent are records whose value was too large for the dead-letter topic. A letter stays in its topic
+    A letter stays in its topic
     until retention takes it: sending it twice makes a second record, which the id keeps from being counted twice.
 
     Raises:
         BrokerError: if Kafka does not take one of them.
     """
     broker.check(settings, *{letter.topic for letter in letters})
-    left = [letter for letter in letters if letter.omitted]
+    left = [letter for letter in letters if letter.obstacle]
     with Sender(settings) as sender:
         for letter in letters:
-            if not letter.omitted:
+            if not letter.obstacle:
                 sender.send(letter.topic, letter.key, letter.value, list(letter.headers))
         sender.flush()
         return sender.sent, left

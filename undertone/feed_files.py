@@ -244,9 +244,9 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | 
         except csv.Error as error:
             number = taken[0][0]
             waiting.extend(reversed(taken[1:]))
-            yield from bad
+            bad.append(Problem(lines.name, number, f"not CSV: {error}"))
+            yield from sorted(bad, key=lambda problem: problem.line)
             bad.clear()
-            yield Problem(lines.name, number, f"not CSV: {error}")
             continue
         yield from bad
         bad.clear()

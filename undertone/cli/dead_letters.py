@@ -84,8 +84,7 @@ def redrive(
     if not dry_run and chosen:
         sent, left = letters.redrive(settings(bootstrap_servers=bootstrap_servers), chosen)
     for letter in left:
-        text = f"{letter.position}: not sent: its {letter.omitted:,} bytes were too large to be kept as a dead letter"
-        typer.echo(text, err=True)
+        typer.echo(f"{letter.position}: not sent: {letter.obstacle}", err=True)
     if as_json:
         print_json({"chosen": [one.position for one in chosen], "sent": sent, "left": [one.position for one in left]})
     elif dry_run:
