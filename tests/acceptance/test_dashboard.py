@@ -1,0 +1,133 @@
+"""The page in a real browser, served as `undertone dashboard` serves it, on a real Valkey."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests import seed
+from tests.servers import wait_until
+from undertone.embedded import EmbeddedValkey
+from undertone.store import Store
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+PATIENCE_MS = 60_000
+SERVE = "import sys, dashboard; from undertone.settings import Settings; sys.exit(dashboard.run(Settings()))"
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs a browser at {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def served(redis_url: str, folder: Path) -> Iterator[str]:
+    """The address of the page, once it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    env = os.environ | {"UNDERTONE_REDIS_URL": redis_url, "UNDERTONE_DASHBOARD_PORT": str(port)}
+    with (folder / "dashboard.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", SERVE], env=env, stdout=log, stderr=log)
+        try:
+            wait_until(lambda: _answers(port), timeout_s=60, what="the page answers")
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert process.returncode == 0, (folder / "dashboard.log").read_text()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def visit(browser: Browser, url: str, *, width: int = 1280) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page.goto(url)
+    return page
+
+
+def test_a_surge_is_on_the_page_with_its_evidence(browser: Browser, redis_url: str, tmp_path: Path) -> None:
+    store = Store.open(redis_url)
+    seed.seed(store)
+    alert = seed.alert(store)
+    seed.publish(store, alert)
+    with served(redis_url, tmp_path) as url:
+        page = visit(browser, url)
+        card = page.locator("article.ut-alert")
+        expect(card).to_have_count(1)
+        expect(card).to_contain_text("FB · M&A | Investments")
+        expect(card).to_contain_text(alert.reason)
+        link = card.get_by_role("link").first
+        expect(link).to_have_attribute("rel", "noopener noreferrer")
+        expect(link).to_have_attribute("target", "_blank")
+        expect(link).to_have_attribute("href", alert.evidence[0].url or "")
+        expect(page.locator(".stEChartsChart canvas, [data-testid=stEChartsChart] canvas").first).to_be_visible()
+
+        page.get_by_role("link", name="AAPL", exact=True).first.click()
+        page.wait_for_url("**/?entity=AAPL")
+        expect(page.locator(".ut-rank a[aria-current=true]")).to_have_text("AAPL")
+        page.get_by_role("radio", name="6 h").click()
+        page.wait_for_url("**entity=AAPL**range=6h**")
+        page.reload()
+        expect(page.get_by_role("radio", name="6 h")).to_be_checked()
+        page.close()
+
+
+def test_hostile_feed_text_leaves_the_page_as_it_was(browser: Browser, redis_url: str, tmp_path: Path) -> None:
+    store = Store.open(redis_url)
+    seed.seed(store, hostile=True)
+    seed.publish(store, seed.alert(store, hostile=True))
+    with served(redis_url, tmp_path) as url:
+        page = visit(browser, url + "?range=1h", width=390)
+        page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+        stories = page.locator(".ut-stories").first
+        for text in ("<script>window.pwned = 1</script>", "**not bold**", ":material/home: :red[red]"):
+            expect(stories.get_by_text(text)).to_be_visible()
+        expect(page.locator(".ut-strip")).to_be_visible()
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("#injected, #injected-name, .stHtml script, .stHtml img, .stHtml .katex").count() == 0
+        assert page.locator("a[href^='javascript' i]").count() == 0
+        main = page.locator("[data-testid=stMain]")
+        assert main.evaluate("node => node.scrollWidth <= node.clientWidth"), "a long word made the page too wide"
+        assert page.evaluate("getComputedStyle(document.body).display") == "block", "a style of the feed was applied"
+        page.close()
+
+
+def test_the_page_comes_through_the_loss_of_the_store(
+    browser: Browser, own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    seed.seed(Store.open(own_valkey.url))
+    with served(own_valkey.url, tmp_path) as url:
+        page = visit(browser, url + "?range=6h")
+        expect(page.locator(".ut-strip")).to_be_visible()
+        own_valkey.kill()
+        expect(page.get_by_text("The store is not answering")).to_be_visible()
+        expect(page.get_by_text("The last data on this page was")).to_be_visible()
+        assert page.locator(".stException").count() == 0
+        own_valkey.start()
+        expect(page.locator(".ut-strip")).to_be_visible()
+        assert page.url.endswith("?range=6h")
+        page.close()
