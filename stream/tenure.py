@@ -92,7 +92,8 @@ class Tenure:
         chunks = []
         begin = size = 0
         for index, record in enumerate(records):
-            weight = max(record.serialized_key_size, 0) + max(record.serialized_value_size, 0) + RECORD_OVERHEAD_BYTES
+            # A size is -1 where there is no key or value.
+            weight = record.serialized_key_size + record.serialized_value_size + RECORD_OVERHEAD_BYTES + 1
             if index > begin and (index - begin == max_records or size + weight > max_bytes):
                 chunks.append(self._chunk(records[begin:index], size))
                 begin, size = index, 0
