@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
+from stream import logs
 from stream.notify import Courier, KafkaChannel, WebhookChannel
 from stream.patrol import Patrol
 from undertone.alert_store import AlertStore, LeaseLostError
@@ -34,16 +35,16 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Watch until SIGTERM or SIGINT; returns the exit code.
-
-    Raises:
-        UndertoneError: if Redis or Kafka cannot be reached at the start.
-    """
+    """Watch until SIGTERM or Ctrl-C; returns the exit code. Blocks, and takes over logging and signals."""
+    logs.configure(settings.log_level, as_json=settings.log_json)
     stop = threading.Event()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-    Watch(settings).run(stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        Watch(settings).run(stop)
+    except UndertoneError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
@@ -131,11 +132,10 @@ def main() -> int:
     """``python -m stream.watch``: the settings come from the environment."""
     try:
         settings = Settings()
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        return run(settings)
     except UndertoneError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    return run(settings)
 
 
 if __name__ == "__main__":

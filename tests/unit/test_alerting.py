@@ -57,9 +57,9 @@ def test_a_condition_that_held_for_one_look_is_forgotten() -> None:
     assert episodes.by_key == {}
 
 
-def fire(episodes: Episodes, series: Series = ACME, **kwargs: int) -> Change:
-    episodes.step(T, [(series, reading(**kwargs))], unseen)
-    (change,) = episodes.step(T + 1, [(series, reading(**kwargs))], unseen)
+def fire(episodes: Episodes, wide: int = 5) -> Change:
+    episodes.step(T, [(ACME, reading(wide=wide))], unseen)
+    (change,) = episodes.step(T + 1, [(ACME, reading(wide=wide))], unseen)
     return change
 
 

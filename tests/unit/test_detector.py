@@ -114,11 +114,14 @@ def test_the_reported_tail_is_corrected_for_three_looks() -> None:
     assert reading.p_count == pytest.approx(LOOKS * raw)
 
 
-def test_the_interval_holds_at_least_95_percent() -> None:
-    low, high = interval(5.0, 0.3)
-    size = 1 / 0.3
-    usual_count = stats.nbinom(size, size / (size + 5))
-    assert usual_count.cdf(high) - usual_count.cdf(low - 1) >= 0.95
+@given(st.floats(1e-3, 2e3), dispersions)
+def test_the_interval_is_that_of_scipys_quantiles(mean: float, dispersion: float) -> None:
+    size = 1 / dispersion
+    usual_count = stats.nbinom(size, size / (size + mean))
+    found = interval(mean, dispersion)
+    for quantile, level in zip(found, (0.025, 0.975), strict=True):
+        assert usual_count.cdf(quantile) >= level - 1e-9
+        assert quantile == 0 or usual_count.cdf(quantile - 1) < level + 1e-9
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -11,7 +11,7 @@ from undertone.trends import Counts, Series
 
 names = st.builds(Series, st.sampled_from(["Earnings", "Macro"]), st.sampled_from(["", "ACME", "BUST"]))
 cells = st.builds(
-    lambda messages, stories: Counts(messages, tuple(map(min, messages, stories))),  # type: ignore[arg-type]
+    lambda messages, stories: Counts(messages, tuple(map(min, messages, stories))),
     st.tuples(*[st.integers(0, 5)] * 3),
     st.tuples(*[st.integers(0, 5)] * 3),
 )
