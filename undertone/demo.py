@@ -16,7 +16,7 @@ from undertone.embedded import DataFolderLock
 from undertone.sending import Sender
 from undertone.settings import Settings
 
-LIVE_S = 75.0
+LIVE_S = 60.0
 """Seconds of wall time in which the live part, with its surge, is told."""
 ENTITIES = "companies.csv"
 

@@ -41,6 +41,10 @@ COPY_SHARE = 0.06
 COPIES_KEPT = 60
 DETAIL_SHARE = 0.6
 AUTHORS = 240
+HISTORY_MS = 48 * HOUR_MS
+LIVE_MS = 110 * MINUTE_MS
+CALM_MS = 20 * MINUTE_MS
+"""Of the live part, before the surge begins."""
 SURGE_COPY_SHARE = 0.25
 SURGE_MS = 75 * MINUTE_MS
 SURGE_PER_MINUTE = 2.2
@@ -63,10 +67,10 @@ class Timeline:
     end: int
 
 
-def timeline(now_ms: int, *, history_ms: int = 60 * HOUR_MS, live_ms: int = 150 * MINUTE_MS) -> Timeline:
-    """A timeline that ends now: history, then a live part with the surge after a third of it."""
-    live = now_ms - live_ms
-    return Timeline(live - history_ms, live, live + live_ms // 3, now_ms)
+def timeline(now_ms: int) -> Timeline:
+    """A timeline that ends now: two quiet days, then a live part in which the surge begins after a while."""
+    live = now_ms - LIVE_MS
+    return Timeline(live - HISTORY_MS, live, live + CALM_MS, now_ms)
 
 
 def entities_csv() -> str:

@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undertone.cli.options import Data, Json, Model
-from undertone.cli.output import notes
+from undertone.cli.output import notes, progress
 from undertone.cli.system import DashboardPort, calm_end, prepare_servers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
-    from undertone.demo import Plan
+    from undertone.demo import Plan, Teller
     from undertone.messages import Alert
     from undertone.settings import Settings
     from undertone.system import System
 
 ALERT_TIMEOUT_S = 170.0
 LOOK_S = 0.5
+MINUTE_MS = 60_000
+UNEVEN_MIN = 45
+"""Event minutes by which the slowest partition of a thin stream may lag behind."""
 FIRING = ("firing", "acknowledged")
 
 
@@ -103,11 +108,9 @@ def _tell(system: System, say: Console, begun: float, *, fresh: bool, until_aler
         teller = show.Teller(sender, plan, idle)
         try:
             if fresh:
-                with say.status("Sending two and a half quiet days …"):
-                    teller.history()
-                    _drain(system, lookout, teller.sent)
+                _past(teller, lookout, plan, idle)
                 say.print(
-                    f"{teller.sent:,} messages of two and a half quiet days are scored, "
+                    f"{teller.sent:,} messages of two quiet days are scored and watched, "
                     f"{time.monotonic() - begun:.0f} s after the start."
                 )
                 say.print(
@@ -154,16 +157,31 @@ class _Lookout:
                 return alert
         return None
 
+    def watched_min(self) -> int:
+        """The event minute up to which the watch has looked at every stream."""
+        return min(self._alerts.evaluated(stream) or 0 for stream in self._streams)
+
     def counted(self) -> int:
         """Records that the workers are through with."""
         return sum(state.offset + 1 for stream in self._streams for state in self._store.states(stream))
 
 
-def _drain(system: System, lookout: _Lookout, sent: int) -> None:
-    """Wait until the history is counted, so that the live part is seen as it comes."""
-    while lookout.counted() < sent:
-        system.check()
-        time.sleep(LOOK_S / 2)
+def _past(teller: Teller, lookout: _Lookout, plan: Plan, idle: Callable[[], None]) -> None:
+    """Tell the quiet days and wait until they are counted and watched, so that the surge is seen as it comes."""
+    with progress() as bars:
+        scored = bars.add_task("Two quiet days: scored", total=None)
+        watched = bars.add_task("Two quiet days: watched (minutes)", total=None)
+        teller.history()
+        first, last = (ms // MINUTE_MS for ms in (plan.timeline.start, plan.timeline.live))
+        bars.update(scored, total=teller.sent)
+        bars.update(watched, total=last - first)
+        counted = minute = 0
+        while counted < teller.sent or minute < last - UNEVEN_MIN:
+            idle()
+            time.sleep(LOOK_S / 2)
+            counted, minute = lookout.counted(), lookout.watched_min()
+            bars.update(scored, completed=counted)
+            bars.update(watched, completed=max(0, minute - first))
 
 
 def _show(alert: Alert, say: Console, *, as_json: bool) -> None:
