@@ -70,7 +70,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         except CommitFailedError:
             return False  # the group has moved on; the next holder knows from the store where to start
         except (KafkaError, IllegalStateError, TimeoutError) as error:
-            log.warning("Kafka did not take a commit (%s); it is tried again", error or type(error).__name__)
+            log.warning("Kafka did not take a commit (%s); it is tried again", str(error) or type(error).__name__)
             return False
         return True
 
@@ -213,7 +213,7 @@ class ChunkConsumer(driver.Consumer):
                 return False
             await self._thread.seek_wait({tp: tenure.start for tp, tenure in tenures.items()})
         except (KafkaError, IllegalStateError, TimeoutError) as error:
-            log.warning("Partitions could not be taken up (%s); it is tried again", error or type(error).__name__)
+            log.warning("Partitions could not be taken up (%s); it is tried again", str(error) or type(error).__name__)
             await self.wait_first(self.suspend_flow.wait(), timeout=RETRY_S)
             return False
         if not self.flow_active or self.app.consumer_generation_id != generation:

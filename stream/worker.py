@@ -48,7 +48,7 @@ LOOP_DEAD_S = 60.0
 TAKE_DEAD_S = 600.0
 """A take of 2,000 long texts on a slow model takes minutes; more than this is a thread that died."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("stream.worker")
 
 
 def run(settings: Settings) -> int:
