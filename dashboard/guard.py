@@ -81,21 +81,15 @@ def require_store(url: str) -> Store:
     return opened
 
 
-def away(url: str) -> None:
-    """Redis is gone: say what that means and how old the last data is."""
-    st.session_state["away"] = True
-    _away(url)
-
-
 @st.fragment(run_every=RETRY_S)
-def _away(url: str) -> None:
+def away(url: str) -> None:
+    """Redis is gone: say what that means and how old the last data is, and come back with it."""
     try:
         store(url).ping()
     except StoreError:
         pass
     else:
-        if st.session_state.pop("away", False):
-            st.rerun()
+        st.rerun(scope="app")
     seen, now = last_seen(url), wall_ms()
     last = W.away_never
     if seen.read_ms:
