@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from undertone import broker, ports, running
+from undertone import broker, running
 from undertone.errors import UndertoneError
+from undertone.ports import Ports
 from undertone.settings import PREFIX, Settings
 from undertone.store import Store
 from undertone.supervisor import POLL_S, Program, ProgramFailed, Supervisor, tail
@@ -60,6 +61,7 @@ class System:
         self._lock: DataFolderLock | None = None
         self._servers: list[EmbeddedKafka | EmbeddedValkey] = []
         self._supervisor = Supervisor(self.data / "logs", folder or Path.cwd(), tell)
+        self._ports = Ports()
         self._ending = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -126,6 +128,7 @@ class System:
         self._supervisor.stop()
         for server in self._servers:
             server.stop()
+        self._ports.release()
         if self._lock is not None:
             self._lock.release()
 
@@ -170,7 +173,7 @@ class System:
         asked = settings.model_fields_set
         changes: dict[str, object] = {
             "data": self.data,
-            "health_port": ports.choose(
+            "health_port": self._ports.choose(
                 settings.health_host,
                 settings.health_port,
                 asked="health_port" in asked,
@@ -178,7 +181,7 @@ class System:
             ),
         }
         if self._parts.dashboard:
-            changes["dashboard_port"] = ports.choose(
+            changes["dashboard_port"] = self._ports.choose(
                 "127.0.0.1",
                 settings.dashboard_port,
                 asked="dashboard_port" in asked,

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from undertone import ports, running
+from undertone import running
 from undertone.cli.options import settings
 from undertone.errors import SettingsError
+from undertone.ports import Ports, is_free
 
 
 def a_system(pid: int, bootstrap: str = "127.0.0.1:7") -> running.Running:
@@ -59,13 +60,25 @@ def test_commands_use_what_runs_unless_they_are_told_where_the_servers_are(
 
 
 def test_a_port_that_is_taken_is_replaced_unless_it_was_asked_for() -> None:
+    chooser = Ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        other = ports.choose("127.0.0.1", port, asked=False, variable="UNDERTONE_X_PORT")
+        other = chooser.choose("127.0.0.1", port, asked=False, variable="UNDERTONE_X_PORT")
         assert other != port
-        assert ports.is_free("127.0.0.1", other)
+        assert is_free("127.0.0.1", other)
         with pytest.raises(SettingsError, match=f"UNDERTONE_X_PORT={port}"):
-            ports.choose("127.0.0.1", port, asked=True, variable="UNDERTONE_X_PORT")
-    assert ports.choose("127.0.0.1", port, asked=True, variable="UNDERTONE_X_PORT") == port
+            chooser.choose("127.0.0.1", port, asked=True, variable="UNDERTONE_X_PORT")
+    assert chooser.choose("127.0.0.1", port, asked=True, variable="UNDERTONE_X_PORT") == port
+    chooser.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract sockets")
+def test_two_systems_that_start_at_once_do_not_choose_the_same_port() -> None:
+    first, second = Ports(), Ports()
+    port = first.choose("127.0.0.1", 0, asked=False, variable="X")
+    assert second.choose("127.0.0.1", port, asked=False, variable="X") != port
+    first.release()
+    assert second.choose("127.0.0.1", port, asked=False, variable="X") == port
+    second.release()

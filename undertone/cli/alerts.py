@@ -104,21 +104,14 @@ def panel(alert: Alert) -> Panel:
     from rich.panel import Panel
     from rich.text import Text
 
-    minutes = alert.window_s // 60
-    body = Text()
-    body.append(f"{alert.reason}\n", style="bold")
-    body.append(
-        f"{alert.stories} negative stories in {minutes} min, {alert.expected:.1f} expected "
-        f"({alert.expected_low} to {alert.expected_high}); {alert.share:.0%} of stories negative, "
-        f"{alert.expected_share:.0%} expected; p = {alert.p_count:.1e}; {alert.sources} sources; "
-        f"{alert.fired_at:%Y-%m-%d %H:%M} UTC of event time\n"
-    )
+    body = Text(f"{_plain(alert.reason)}\n", style="bold")
+    body.append(f"Fired {alert.fired_at:%Y-%m-%d %H:%M} UTC of event time; {alert.state}.\n", style="not bold")
     for one in alert.evidence[:HEADLINES]:
-        body.append(f"\n{one.source:22.22}", style="dim")
-        body.append(_plain(one.text))
+        body.append(f"\n{_plain(one.source):22.22}", style="not bold dim")
+        body.append(_plain(one.text), style="not bold")
     left = len(alert.evidence) - HEADLINES
     if left > 0:
-        body.append(f"\n… and {left} more: undertone alerts show {alert.id}", style="dim")
+        body.append(f"\n… and {left} more: undertone alerts show {alert.id}", style="not bold dim")
     return Panel(body, title=f"{alert.severity.upper()}  {about(alert)}", title_align="left", border_style="red")
 
 
