@@ -25,30 +25,39 @@ def main() -> None:
     st.set_page_config(page_title=W.title, page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
 
-    # Guard.
-    settings = guard.settings()
-    url, served = settings.redis_url, settings.streams
-    guard.require_store(url)
-    source = Source(url, served, settings.idle_partition_s)
-    _masthead(source)
-    if source.now_ms() < 0:
-        _empty(source)
-        return
+    # The same places in every state: what a live part sends late must still find its place, or the browser gives up.
+    top, alarm, controls, charts, latest, health = (st.container() for _ in range(6))
 
-    # What is firing is never filtered away.
-    _firing(source)
+    # Guard.
+    with top:
+        settings = guard.settings()
+        url, served = settings.redis_url, settings.streams
+        guard.require_store(url)
+        source = Source(url, served, settings.idle_partition_s)
+        _masthead(source)
+    with alarm:
+        empty = True
+        with guard.calm(url):
+            empty = source.now_ms() < 0
+        if empty:
+            _empty(source)
+            return
+        _firing(source)  # never filtered away
 
     # Filters.
     current = filters.from_url(served)
-    with guard.calm(url):
-        ranking = data.ranking(url, replace(current, topic="", entity=""), source.now_ms())
-        entities = [*data.by_entity(ranking, replace(current, topic="", entity=""))][:ENTITIES_LISTED]
-        chosen = filters.choose(current, served, data.topics(url), entities)
+    everything = replace(current, topic=filters.ALL, entity=filters.ALL)
+    with controls, guard.calm(url):
+        entities = data.by_entity(data.ranking(url, everything, source.now_ms()), everything)
+        current = filters.choose(current, served, data.topics(url), [*entities][:ENTITIES_LISTED])
 
-        # Charts.
-        _trends(source, chosen)
-        _stories(source, chosen)
-    _pipeline(source)
+    # Charts.
+    with charts:
+        _trends(source, current)
+    with latest:
+        _stories(source, current)
+    with health:
+        _pipeline(source)
 
 
 @dataclass(frozen=True, slots=True)
