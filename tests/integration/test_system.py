@@ -119,6 +119,7 @@ def test_two_systems_in_two_folders_do_not_disturb_each_other_and_a_killed_one_t
         assert one.redis_url != two.redis_url
         family = other.family()
         other.process.kill()
+        other.process.wait(20)
         wait_until(lambda: gone(family), 20, "the children of a killed system are gone")
         assert running.find(other.data) is None
         assert up.process.poll() is None
