@@ -33,16 +33,42 @@ _REASONS = (
 _TICKERS = ("AAPL", "MSFT", "NVDA", "XOM", "JPM", "TSLA", "PFE", "KO")
 
 
+_FRONT = (
+    "Nor",
+    "Hal",
+    "Bren",
+    "Cas",
+    "Del",
+    "Ever",
+    "Fen",
+    "Gar",
+    "Ives",
+    "Jor",
+    "Kel",
+    "Lor",
+    "Mar",
+    "Oak",
+    "Pem",
+    "Quil",
+)
+_MIDDLE = ("ta", "ver", "lin", "mor", "dale", "gate", "wick", "stra", "con", "bri")
+_BACK = ("ton", "field", "well", "dyne", "tech", "bank", "foods", "air", "power", "motors", "labs", "retail")
+
+
+def _company(draw: random.Random) -> str:
+    return draw.choice(_FRONT) + draw.choice(_MIDDLE) + draw.choice(_BACK)
+
+
 def texts(count: int, seed: int = 1) -> list[str]:
-    """``count`` different texts of 12 to 20 words; a third carry a cashtag."""
+    """``count`` different texts of 18 to 25 words about invented companies; a third carry a real cashtag."""
     draw = random.Random(seed)
     made = []
     for number in range(count):
         tag = f"${draw.choice(_TICKERS)} " if draw.random() < 1 / 3 else ""
         made.append(
-            f"{tag}{draw.choice(_SUBJECTS)} {draw.choice(_VERBS)} {draw.choice(_OBJECTS)} by {draw.randrange(1, 400)} "
-            f"million {draw.choice(_REASONS)}, {draw.choice(_SUBJECTS)} {draw.choice(_VERBS)} "
-            f"{draw.choice(_OBJECTS)} ref{number:06d}"
+            f"{tag}{_company(draw)}, the {draw.choice(_SUBJECTS)}, {draw.choice(_VERBS)} {draw.choice(_OBJECTS)} by "
+            f"{draw.randrange(1, 400)} million {draw.choice(_REASONS)}; {_company(draw)} {draw.choice(_VERBS)} "
+            f"{draw.choice(_OBJECTS)} (no. {number})"
         )
     return made
 

@@ -48,9 +48,7 @@ async def main() -> None:
     def fail(error: BaseException) -> None:
         raise SystemExit(f"the transport failed: {error}")
 
-    settings = Settings(
-        bootstrap_servers=options.bootstrap, streams=(options.topic,), group=f"transport-{os.getpid()}"
-    )
+    settings = Settings(bootstrap_servers=options.bootstrap, streams=(options.topic,), group=f"transport-{os.getpid()}")
     app = build(settings, positions=FromTheStart(), submit=count, drain=nothing, fail=fail)
     await app.start()
     await asyncio.Event().wait()
