@@ -51,7 +51,7 @@ def _undertone(
 app.command(epilog="Example: undertone demo --headless --until-alert --json")(demo)
 app.command(epilog="Example: undertone up --dashboard-port 9000")(up)
 app.command(epilog="Example: undertone worker --bootstrap-servers kafka:9092 --redis-url redis://redis:6379/0")(worker)
-app.command(epilog="Example: undertone watch --webhook-url http://alertmanager:9093/api/v2/alerts")(watch)
+app.command(epilog="Example: undertone watch --webhook-url https://hooks.example.org/undertone")(watch)
 app.command(epilog="Example: undertone dashboard --redis-url redis://redis:6379/0 --port 8501")(dashboard)
 app.command(epilog='Example: undertone produce --stream comments "$TSLA looks weak after the recall"')(produce)
 app.command(epilog="Example: undertone replay tweets.jsonl.gz --stream comments --source twitter --speed 60")(replay)
