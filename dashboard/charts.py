@@ -87,7 +87,7 @@ def trend(bars: dict[int, Counts], span: Range, marks: Iterable[Mark] = ()) -> d
             for index in range(3)
         ],
         "yAxis": [
-            _value_axis(0, min=0, minInterval=1, splitNumber=4),
+            _value_axis(0, min=0, minInterval=1, splitNumber=4, boundaryGap=["0%", "14%"]),
             _value_axis(1, min=-1, max=1, interval=1),
             _value_axis(2, min=0, max=100, interval=50, axisLabel={"formatter": "{value}%"}),
         ],
