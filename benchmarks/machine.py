@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -29,8 +30,12 @@ def hardware() -> str:
     )
 
 
+@cache
 def cores() -> tuple[int, int]:
-    """The core that the measured program has, and the core of the servers and the load."""
+    """The core that the measured program has, and the core of the servers and the load.
+
+    Asked once: the benchmark then moves itself to the second.
+    """
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
         sys.exit("the benchmarks need two cores: one for the measured program, one for the servers")
