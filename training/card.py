@@ -24,18 +24,18 @@ def write_card(manifest: Manifest, report: Mapping[str, Any], summary: Mapping[s
         f"{manifest.temperatures.sentiment} (sentiment), fitted on a held-out part of train.",
         f"Speed: {report['texts_per_second_one_core']:,} texts/s on one core, tokenising included, measured as CPU "
         "time on an AMD Zen 3 core (AVX2, no VNNI) that may have been shared.",
-        f"Scoring a text alone or among others changes no probability by more than "
-        f"{report['padding_flips']['largest_difference']} and {report['padding_flips']['labels_changed']} of "
-        f"{2 * report['padding_flips']['texts']} labels.",
+        f"Scored alone and in batches, {report['padding_flips']['texts']} texts differ by at most "
+        f"{report['padding_flips']['largest_difference']:.6f} in a probability and in "
+        f"{report['padding_flips']['labels_changed']} labels.",
         *(_by_class(name, figure, manifest) for name, figure in report["sets"].items()),
         "## Trained on",
         _sources(manifest),
         f"Rows that nearly repeat an evaluation row (token Jaccard of .8 or more) were removed first: "
         f"{summary['dropped']['near_evaluation']:,}; so were repeated texts: {summary['dropped']['same_text']:,}.",
         "## Limits",
-        "English only; other scripts become unknown tokens. Trained on tweets of 2019-2022 and Indian business "
-        "headlines: expect less on other sources (see PhraseBank). The sentiment is of the text as a whole, "
-        "not towards one company. Irony, and numbers whose meaning needs context, are often misread. Rare "
+        "English only; other scripts become unknown tokens. Trained on financial news tweets and "
+        "Indian business headlines: expect less on other sources (on PhraseBank positive news is often taken "
+        "for neutral). The sentiment is of the text as a whole, not towards one company. Irony, and numbers whose meaning needs context, are often misread. Rare "
         "topics rest on few rows (see support). Not investment advice.",
         "The tweet sets are MIT by the cards of their publisher; the tweets themselves are also under their "
         "platform's terms, and none of their text is in this repository.",
