@@ -33,10 +33,10 @@ def write_card(manifest: Manifest, report: Mapping[str, Any], summary: Mapping[s
         f"Rows that nearly repeat an evaluation row (token Jaccard of .8 or more) were removed first: "
         f"{summary['dropped']['near_evaluation']:,}; so were repeated texts: {summary['dropped']['same_text']:,}.",
         "## Limits",
-        "English only; other scripts become unknown tokens. Trained on financial news tweets and "
-        "Indian business headlines: expect less on other sources (on PhraseBank positive news is often taken "
-        "for neutral). The sentiment is of the text as a whole, not towards one company. Irony, and numbers whose meaning needs context, are often misread. Rare "
-        "topics rest on few rows (see support). Not investment advice.",
+        "English only; other scripts become unknown tokens. Trained on financial news tweets and Indian business "
+        "headlines: expect less on other sources (on PhraseBank positive news is often taken for neutral). The "
+        "sentiment is of the text as a whole, not towards one company. Irony, and numbers whose meaning needs "
+        "context, are often misread. Rare topics rest on few rows (see support). Not investment advice.",
         "The tweet sets are MIT by the cards of their publisher; the tweets themselves are also under their "
         "platform's terms, and none of their text is in this repository.",
     ]
