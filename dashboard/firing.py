@@ -16,9 +16,9 @@ NAME_LIMIT = 80
 
 
 def draw(url: str, streams: tuple[str, ...], now_ms: int) -> None:
-    """The open alerts, worst and newest first; calm where there are none."""
+    """The open alerts, worst and most surprising first; calm where there are none."""
     known = [one for one in data.alerts(url) if one.stream in streams]
-    firing = sorted(filter(data.is_open, known), key=lambda one: (one.severity != Severity.CRITICAL, -_ms(one)))
+    firing = sorted(filter(data.is_open, known), key=_urgency)
     resolved = [one for one in known if one.state == AlertState.RESOLVED][:RESOLVED_SHOWN]
     if firing:
         heading = el("h2", W.firing, " ", el("span", str(len(firing)), class_="ut-count"))
@@ -30,6 +30,10 @@ def draw(url: str, streams: tuple[str, ...], now_ms: int) -> None:
         st.html(el("details", el("summary", f"{W.earlier} ({len(resolved)})"), el("ul", *rows), class_="ut-earlier"))
 
 
+def _urgency(alert: Alert) -> tuple[bool, float, int]:
+    return alert.severity != Severity.CRITICAL, alert.p_count, -_ms(alert)
+
+
 def card(alert: Alert) -> Html:
     """One alert: what, since when, why in a sentence, observed against expected, and the headlines."""
     critical = alert.severity == Severity.CRITICAL
@@ -37,6 +41,7 @@ def card(alert: Alert) -> Html:
     if alert.state == AlertState.ACKNOWLEDGED:
         state = W.acknowledged.format(by=plain(alert.acknowledged_by or "?", NAME_LIMIT))
     facts = [
+        plain(alert.rule, NAME_LIMIT).replace("-", " "),
         W.since.format(when=figures.moment(to_ms(alert.started_at), year=True)),
         W.window.format(window=figures.span(alert.window_s)),
         {"news": W.news, "comments": W.comments}.get(alert.stream, alert.stream),
