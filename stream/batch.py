@@ -57,7 +57,11 @@ class DeadLetter(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One decoded record. ``text`` is clean; ``truncated`` says that it was longer than is kept."""
+    """One decoded record. ``text`` is clean; ``truncated`` says that it was longer than is kept.
+
+    ``claim`` is what it will ask of the store if it is admitted. It is made with the item, on the scorer's thread, so
+    that the writer's waits for Redis overlap with it.
+    """
 
     offset: int
     timestamp_ms: int
@@ -67,6 +71,12 @@ class Item(NamedTuple):
     entities: tuple[str, ...]
     truncated: bool
     value: bytes
+    claim: Claim
+
+    @property
+    def position(self) -> str:
+        """The item's identity, such as ``news-3:1042``."""
+        return self.claim.position
 
 
 @dataclass(slots=True)
@@ -89,10 +99,6 @@ class Prepared:
     @property
     def tombstones(self) -> int:
         return len(self.tombstone_offsets)
-
-    def position(self, item: Item) -> str:
-        """The item's identity, such as ``news-3:1042``."""
-        return f"{self.stream}-{self.partition}:{item.offset}"
 
 
 class Cursor:
@@ -123,6 +129,8 @@ class Reduced(NamedTuple):
 def prepare(stream: str, partition: int, records: Sequence[Record], *, linker: Linker, max_text_bytes: int) -> Prepared:
     """Decode, clean and link the records of one chunk, at least one, in offset order. No record stops another."""
     prepared = Prepared(stream, partition, records[0].offset, records[-1].offset)
+    readable = []
+    told = []
     for record in records:
         stage = "decode"
         try:
@@ -144,16 +152,21 @@ def prepare(stream: str, partition: int, records: Sequence[Record], *, linker: L
             detail = f"{type(error).__name__}: {error}"
             prepared.dead.append(DeadLetter(record, stage, "unreadable", detail))
             continue
+        readable.append((record, message, _longer(raw, max_text_bytes)))
+        position = messages.position(stream, partition, record.offset)
+        told.append(Told(position, message.published_ms, message.id, text, entities))
+    for (record, message, truncated), one, claim in zip(readable, told, fingerprints(told), strict=True):
         prepared.items.append(
             Item(
                 record.offset,
                 record.timestamp_ms,
-                message.published_ms,
+                one.at_ms,
                 message,
-                text,
-                entities,
-                _longer(raw, max_text_bytes),
+                one.text,
+                one.entities,
+                truncated,
                 record.value or b"",
+                claim,
             )
         )
     return prepared
@@ -180,13 +193,7 @@ def trim(prepared: Prepared, scores: Scores, after_offset: int) -> tuple[Prepare
 def claims(prepared: Prepared, cursor: Cursor) -> list[Claim]:
     """The claims of the items that are neither late nor future, in order. Does not move the cursor."""
     admitted = _admission(prepared, cursor).admitted.tolist()
-    return fingerprints(
-        [
-            Told(prepared.position(item), item.published_ms, item.message.id, item.text, item.entities)
-            for item, asked in zip(prepared.items, admitted, strict=True)
-            if asked
-        ]
-    )
+    return [item.claim for item, asked in zip(prepared.items, admitted, strict=True) if asked]
 
 
 def reduce(
@@ -301,7 +308,7 @@ def _verdicts(prepared: Prepared, admission: Admission, owners: Sequence[Ownersh
     answers = iter(owners)
     verdicts = []
     for item, late, future in zip(prepared.items, admission.late.tolist(), admission.future.tolist(), strict=True):
-        position = prepared.position(item)
+        position = item.position
         if late or future:
             verdicts.append(_Verdict(position, LATE if late else FUTURE, position))
         else:
