@@ -21,7 +21,7 @@ from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 from undertone.settings import Settings
 from undertone.store import Store
 
-POLL_S = 0.002
+POLL_S = 0.02
 STALL_S = 120.0
 
 
@@ -66,9 +66,9 @@ class Stage:
             time.sleep(POLL_S)
         return time.perf_counter()
 
-    def rate(self, stream: str, count: int) -> float:
-        """Records per second from the first tenth of a backlog of ``count`` to its end."""
-        began = self.reach(stream, count // 10)
+    def rate(self, stream: str, count: int, *, after: int | None = None) -> float:
+        """Records per second from ``after`` records, or the first tenth of a backlog of ``count``, to its end."""
+        began = self.reach(stream, count // 10 if after is None else after)
         first = self.applied(stream)
         return (count - first) / (self.reach(stream, count) - began)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import faust
@@ -32,6 +32,9 @@ POLL_S = 86_400.0
 
 FETCH_BYTES = 1 << 20
 PRODUCE_BATCH_BYTES = 512 * 1024
+
+TAKE_RECORDS = 512
+"""Records that are scored and written at once, about: a slow model must not keep the first of them for seconds."""
 
 Take = Sequence[Any]
 Submit = Callable[[Take], Awaitable[None]]
@@ -133,13 +136,29 @@ def _agent(
         # `take` and `async for` ack even when their body raised; this neither acks nor goes on.
         async for take in events.noack_take(settings.take_chunks, within=settings.take_within_s):
             try:
-                await submit(take)
+                for part in portioned(take, TAKE_RECORDS):
+                    await submit(part)
             except Exception as error:
                 fail(error)
                 raise
 
     topic = app.topic(stream, schema=ChunkSchema())
     app.agent(topic, name=f"stream.app.{stream}", concurrency=1)(carry)
+
+
+def portioned(take: Take, records: int) -> Iterator[Take]:
+    """A take in parts of at least one chunk and, if there are more, at most so many records; the order stays."""
+    part: list[Any] = []
+    held = 0
+    for event in take:
+        size = len(event.value.records)
+        if part and held + size > records:
+            yield part
+            part, held = [], 0
+        part.append(event)
+        held += size
+    if part:
+        yield part
 
 
 def credentials(settings: Settings) -> faust.auth.Credentials | None:

@@ -30,6 +30,11 @@ IN_FLIGHT_BYTES = 64 << 20
 
 FETCH_TIMEOUT_S = 1.0
 RETRY_S = 0.5
+GATHER_S = 0.015
+"""A fetch that follows a small one waits this long while more than CROWDED chunks are in flight: a chunk costs the same
+for one record as for hundreds, and its records would only wait further on."""
+
+CROWDED = 8
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +115,7 @@ class ChunkConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.tenures: dict[TP, Tenure] = {}
         self._room = asyncio.Event()
+        self._fetched = 0
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffset()
         self._positions: Positions = self.app.positions
@@ -144,8 +150,12 @@ class ChunkConsumer(driver.Consumer):
             if not self._get_active_partitions():
                 await self._wait_for_room()
             return {}
+        if self._fetched < self._chunk_records and len(self._unacked_messages) > CROWDED:
+            await asyncio.sleep(GATHER_S)
         try:
-            return await self._thread.getmany(active, FETCH_TIMEOUT_S)  # type: ignore[no-any-return]
+            fetched: Mapping[TopicPartition, list[Any]] = await self._thread.getmany(active, FETCH_TIMEOUT_S)
+            self._fetched = sum(map(len, fetched.values()))
+            return fetched
         except BaseException:
             # aiokafka may have moved its position over records that never got here. What is under way may be finished.
             self._close_tenures()

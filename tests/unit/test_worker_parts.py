@@ -6,14 +6,17 @@ import json
 import logging
 import ssl
 from collections.abc import Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stream.app import credentials
+from stream.app import credentials, portioned
 from stream.batch import DeadLetter, Record
 from stream.deadletters import DETAIL, OMITTED, POSITION, REASON, STAGE, letter
 from stream.health import Health
@@ -281,3 +284,14 @@ def test_security_settings_reach_faust(given: dict[str, Any], kind: type, mechan
         encrypted = given["security_protocol"] == "SASL_SSL"
         assert made.protocol.value == given["security_protocol"]
         assert isinstance(made.ssl_context, ssl.SSLContext) == encrypted
+
+
+@given(st.lists(st.integers(1, 300), max_size=12))
+def test_a_take_is_cut_into_parts_that_keep_its_order_and_its_bound(sizes: list[int]) -> None:
+    take = [SimpleNamespace(value=SimpleNamespace(records=range(size))) for size in sizes]
+    parts = list(portioned(take, 512))
+    assert [event for part in parts for event in part] == take
+    for part in parts:
+        assert len(part) == 1 or sum(len(event.value.records) for event in part) <= 512
+    for one, after in pairwise(parts):
+        assert sum(len(event.value.records) for event in one) + len(after[0].value.records) > 512
