@@ -21,7 +21,7 @@ from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 from undertone.settings import Settings
 from undertone.store import Store
 
-POLL_S = 0.02
+POLL_S = 0.002
 STALL_S = 120.0
 
 
