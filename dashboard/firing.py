@@ -8,7 +8,7 @@ from dashboard import data, figures
 from dashboard.filters import DAY
 from dashboard.markup import Html, el, join, outward, plain
 from dashboard.words import EN as W
-from undertone.messages import Alert, AlertState, Evidence, Severity, from_ms, to_ms
+from undertone.messages import VOLUME_SURGE, Alert, AlertState, Evidence, Severity, from_ms, to_ms
 
 SHOWN_AT_ONCE = 3
 RESOLVED_SHOWN = 5
@@ -67,8 +67,9 @@ def title(alert: Alert) -> str:
 def _figures(alert: Alert) -> Html:
     interval = W.interval.format(low=figures.number(alert.expected_low), high=figures.number(alert.expected_high))
     expected = W.expected.format(mean=figures.number(round(alert.expected, 1)))
+    counted = W.observed_plain if alert.rule == VOLUME_SURGE else W.observed
     tiles = (
-        (figures.number(alert.stories), W.observed, f"{expected}, {interval}"),
+        (figures.number(alert.stories), counted, f"{expected}, {interval}"),
         (
             figures.percent(alert.share),
             W.share,

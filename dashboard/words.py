@@ -69,7 +69,6 @@ class Words:
     critical: str = "Critical"
     warning: str = "Warning"
     acknowledged: str = "acknowledged by {by}"
-    pending: str = "pending"
     any_topic: str = "All topics"
     since: str = "since {when}"
     window: str = "last {window}"

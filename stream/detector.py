@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
+from undertone import messages
 from undertone.messages import Severity
 
 WINDOWS_S = (900, 3_600, 21_600)
@@ -44,8 +45,8 @@ class Rule:
     critical_sources: int = 3
 
 
-NEGATIVE_SURGE = Rule("negative-surge", True, 4, 1e-3, 1e-2, 3e-4, 5e-3)
-VOLUME_SURGE = Rule("volume-surge", False, 8, 1e-4, None, 1e-5, None)
+NEGATIVE_SURGE = Rule(messages.NEGATIVE_SURGE, True, 4, 1e-3, 1e-2, 3e-4, 5e-3)
+VOLUME_SURGE = Rule(messages.VOLUME_SURGE, False, 8, 1e-4, None, 1e-5, None)
 RULES = (NEGATIVE_SURGE, VOLUME_SURGE)
 """The default rules, most telling first: where two explain the same stories, the first is announced."""
 

@@ -116,6 +116,11 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+NEGATIVE_SURGE = "negative-surge"
+VOLUME_SURGE = "volume-surge"
+"""Names of the rules that ship: an alert of the first counts negative stories, one of the second counts all."""
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One episode of one series under one rule, as on the ``alerts`` topic and behind ``undertone alerts``.
 

@@ -13,7 +13,7 @@ from dashboard import APP, data
 from dashboard.filters import RANGES, Filters
 from tests import seed
 from undertone.embedded import EmbeddedValkey
-from undertone.messages import AlertState, from_ms
+from undertone.messages import VOLUME_SURGE, AlertState, from_ms
 from undertone.scorer import TOPICS
 from undertone.store import Store
 from undertone.trends import total
@@ -85,6 +85,14 @@ def test_a_firing_alert_shows_why_with_observed_expected_and_headlines(store: St
     assert "since 19 Feb 2014 20:25 UTC" in shown
     assert alert.evidence[0].text in shown
     assert alert.evidence[0].source in shown
+
+
+def test_a_volume_alert_does_not_call_its_stories_negative(store: Store) -> None:
+    seed.seed(store)
+    seed.publish(store, seed.changed(seed.alert(store), rule=VOLUME_SURGE, reason="18 stories in 15 min"))
+    shown = text(page())
+    assert "volume surge" in shown
+    assert "negative stories" not in shown.split("Why: the headlines")[0]
 
 
 def test_critical_comes_before_warning_and_resolved_is_folded_away(store: Store) -> None:
