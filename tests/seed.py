@@ -150,7 +150,7 @@ def seed(store: Store, *, days: float = 2, now_ms: int = NOW_MS, hostile: bool =
         tell("news", now_ms - n * 1000 - 1, Sentiment.NEGATIVE, "Legal | Regulation", HOSTILE_NAME, text, HOSTILE_URL)
     for (_, partition), batch in batches.items():
         batch.write(now_ms, MISFITS if partition == 0 else None)
-    store.write_labels(TOPICS, MODEL)
+    store.write_labels(TOPICS, MODEL, now_ms)
     beat(store)
 
 

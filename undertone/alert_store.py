@@ -12,9 +12,9 @@ import msgspec
 import redis
 
 from undertone import keys
+from undertone.client import lua, pack
 from undertone.errors import InputError, StoreError
 from undertone.messages import Alert, AlertState, encode, from_ms, to_ms
-from undertone.store import _lua, _pack
 
 CHUNK = 200
 PERSON_TRIES = 20
@@ -64,9 +64,9 @@ class AlertStore:
 
     def __init__(self, client: redis.Redis) -> None:
         self.redis = client
-        self._publish = client.register_script(_lua("alert"))
-        self._lease = client.register_script(_lua("lease"))
-        self._delivered = client.register_script(_lua("delivered"))
+        self._publish = client.register_script(lua("alert"))
+        self._lease = client.register_script(lua("lease"))
+        self._delivered = client.register_script(lua("delivered"))
 
     # Anyone.
 
@@ -217,7 +217,7 @@ class AlertStore:
             "drop": drop,
             "alerts": rows,
         }
-        code, *rest = cast("list[Any]", self._publish(keys=names, args=[token, _pack(body)]))
+        code, *rest = cast("list[Any]", self._publish(keys=names, args=[token, pack(body)]))
         if code == 0:
             raise LeaseLostError("another watcher has taken over: this one holds the lease no more")
         return None if code == 1 else Conflict(publications[rest[0] - 5].alert.id, rest[1] or None)

@@ -19,18 +19,24 @@ SIZES_S = (60, 300, 3_600, DAY_S)
 
 WINDOW_TTL_S = {60: 3 * DAY_S, 300: 35 * DAY_S, 3_600: 120 * DAY_S, DAY_S: 400 * DAY_S}
 STATE_TTL_S = 400 * DAY_S
+TOPICS_TTL_S = WINDOW_TTL_S[DAY_S]
+"""A topic is known for as long as a window may hold it."""
 EVIDENCE_TTL_S = 35 * DAY_S
 STORY_TTL_S = 2 * DAY_S
 """Twice the story window, in wall time: a replay after a crash must still find its own claims."""
 WORKER_TTL_S = 30
 ALERT_TTL_S = 400 * DAY_S
 WATCH_TTL_S = 400 * DAY_S
+SHADOW_TTL_S = 35 * DAY_S
 LEASE_TTL_S = 10
 
 EVIDENCE_BUCKET_S = 300
 EVIDENCE_PER_SERIES = 8
 """Stories kept for each series, sentiment and five minutes, first come first kept."""
 EVIDENCE_PER_BUCKET = 4_000
+SHADOW_BUCKET_S = 3_600
+SHADOW_EXAMPLES = 50
+"""Examples of disagreement kept for each partition and hour of event time, first come first kept."""
 ALERTS_KEPT = 10_000
 OUTBOX_KEPT = 10_000
 
@@ -75,6 +81,26 @@ def partitions(stream: str) -> str:
 def labels() -> str:
     """Hash: label sets of the serving model (``topics``, JSON; ``version``). STATE_TTL_S."""
     return f"{ROOT}:labels"
+
+
+def topics() -> str:
+    """Sorted set: topic name → when a model that knows it last served, ms. Trimmed by age; TOPICS_TTL_S."""
+    return f"{ROOT}:topics"
+
+
+def shadow_state(stream: str, partition: int) -> str:
+    """Hash: offset up to which a challenger's answers were compared, and the epoch. STATE_TTL_S."""
+    return f"{ROOT}:{{{stream}-{partition}}}:shadow:state"
+
+
+def shadow(stream: str, partition: int, start_s: int) -> str:
+    """Hash: ``champion TAB challenger TAB metric`` → integer, for one hour of event time. SHADOW_TTL_S."""
+    return f"{ROOT}:{{{stream}-{partition}}}:shadow:n:{start_s}"
+
+
+def shadow_examples(stream: str, partition: int, start_s: int) -> str:
+    """Hash: position → Example as JSON, for one hour of event time. SHADOW_TTL_S."""
+    return f"{ROOT}:{{{stream}-{partition}}}:shadow:e:{start_s}"
 
 
 def worker(name: str) -> str:
@@ -145,6 +171,10 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{stories-*}}:*", "hash", STORY_TTL_S),
     Pattern(f"{ROOT}:partitions:*", "set", STATE_TTL_S),
     Pattern(f"{ROOT}:labels", "hash", STATE_TTL_S),
+    Pattern(f"{ROOT}:topics", "zset", TOPICS_TTL_S),
+    Pattern(f"{ROOT}:{{*}}:shadow:state", "hash", STATE_TTL_S),
+    Pattern(f"{ROOT}:{{*}}:shadow:n:*", "hash", SHADOW_TTL_S),
+    Pattern(f"{ROOT}:{{*}}:shadow:e:*", "hash", SHADOW_TTL_S),
     Pattern(f"{ROOT}:worker:*", "hash", WORKER_TTL_S),
     Pattern(f"{ROOT}:workers", "zset", STATE_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:alert:*", "string", ALERT_TTL_S),

@@ -234,7 +234,7 @@ def test_a_dead_letter_whose_value_was_too_large_is_left_and_named(
 
 def test_trends_merge_partitions_and_sum_topics(servers: Settings) -> None:
     store = Store.open(servers.redis_url)
-    store.write_labels(["Earnings", "Macro"], "m1")
+    store.write_labels(["Earnings", "Macro"], "m1", AT_S * 1000)
     for partition, topic in ((0, "Earnings"), (1, "Macro")):
         store.register("news", partition)
         cells = {f"{topic}\t\tm-": 2, f"{topic}\t\ts-": 1, f"{topic}\t\tv": -1_000_000, f"{topic}\tMETA\tm-": 1}

@@ -22,6 +22,7 @@ from undertone.errors import StoreError
 from undertone.messages import Evidence, Sentiment, encode
 from undertone.scorer import load_scorer
 from undertone.settings import Settings
+from undertone.shadow_store import ShadowRun, ShadowStore
 from undertone.store import Claim, Outcome, Ownership, PartitionState, Run, Store
 from undertone.trends import Counts, Series, fields_of
 
@@ -422,8 +423,11 @@ def test_every_key_is_in_the_schema_and_expires(store: Store) -> None:
     while writer.work(0, 16, "lose the reply"):
         pass
     store.register("news", 0)
-    store.write_labels(SCORER.topics, SCORER.version)
+    store.write_labels(SCORER.topics, SCORER.version, NOW_MS)
     store.write_heartbeat("w1", {"ready": 1, "lag:news-0": 0}, NOW_MS)
+    ShadowStore(store.redis).apply(
+        ShadowRun("news", 0, 5, 9, "e", {3_600: {"a\tb\tt": 1}}, {3_600: {"news-0:5": "{}"}})
+    )
     assert leaks(store.redis) == []
     names = [raw.decode() for raw in store.redis.scan_iter(count=1000)]
     unseen = [
@@ -464,8 +468,25 @@ def test_heartbeat_is_read_back(store: Store) -> None:
 
 def test_labels_are_read_back(store: Store) -> None:
     assert (store.topics(), store.model_version()) == ((), "")
-    store.write_labels(SCORER.topics, "v1")
+    store.write_labels(SCORER.topics, "v1", NOW_MS)
     assert (store.topics(), store.model_version()) == (SCORER.topics, "v1")
+
+
+def test_topics_of_a_model_before_stay_known_for_as_long_as_their_windows(store: Store) -> None:
+    store.write_labels(["Macro", "Oil"], "v1", NOW_MS)
+    store.write_labels(["Rates", "Oil"], "v2", NOW_MS + DAY_MS)
+    assert (store.topics(), store.model_version()) == (("Rates", "Oil", "Macro"), "v2")
+    store.write_labels(["Rates"], "v3", NOW_MS + 400 * DAY_MS + 1)
+    assert store.topics() == ("Rates", "Oil")
+
+
+def test_a_worker_that_kept_the_older_model_does_not_speak_over_the_new_one(store: Store) -> None:
+    store.write_labels(["Rates"], "v2", NOW_MS)
+    store.keep_labels(["Macro"], "v1", NOW_MS)
+    assert (store.topics(), store.model_version()) == (("Rates", "Macro"), "v2")
+    store.redis.flushall()
+    store.keep_labels(["Macro"], "v1", NOW_MS)
+    assert (store.topics(), store.model_version()) == (("Macro",), "v1")
 
 
 def test_messages_are_counted_by_model(store: Store) -> None:

@@ -1,0 +1,179 @@
+"""Reading trends, evidence and health from Redis, merged over partitions. Writing is in :mod:`undertone.store`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import msgspec
+import redis
+
+from undertone import keys
+from undertone.client import pipelined
+from undertone.messages import Evidence
+from undertone.trends import METRICS, Counts, Series, buckets, fields_of, from_metrics
+
+Windows = dict[int, dict[Series, Counts]]
+"""Window start in seconds → series → counts, merged over partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What is stored of one partition: the last offset applied (-1: none), the watermark, and the counters."""
+
+    stream: str
+    partition: int
+    offset: int = -1
+    epoch: str = ""
+    watermark_ms: int = -1
+    updated_ms: int = 0
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+class Reader:
+    """What anybody may ask of the store. Synchronous; use it from one thread at a time."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.redis = client
+
+    def state(self, stream: str, partition: int) -> PartitionState:
+        """What is stored of one partition; offset -1 if nothing is."""
+        raw = cast(dict[bytes, bytes], self.redis.hgetall(keys.partition_state(stream, partition)))
+        return _state(stream, partition, raw)
+
+    def states(self, stream: str) -> list[PartitionState]:
+        """The state of every partition of a stream that has ever been counted, by partition."""
+        numbers = self.partitions(stream)
+        raws = pipelined(self.redis, [("HGETALL", keys.partition_state(stream, n)) for n in numbers])
+        return [_state(stream, number, raw) for number, raw in zip(numbers, raws, strict=True)]
+
+    def partitions(self, stream: str) -> list[int]:
+        """The partitions of a stream that have ever been counted, ascending."""
+        return sorted(int(n) for n in cast(set[bytes], self.redis.smembers(keys.partitions(stream))))
+
+    def topics(self) -> tuple[str, ...]:
+        """The topics that windows may hold: those of the model that serves, in its order, then those of models before.
+
+        Windows are keyed by the topic's name, so a new model with the same name goes on with its series, and a topic
+        that the new one does not know stays readable for as long as its windows are kept. Empty before a worker has
+        started.
+        """
+        raw = cast(bytes | None, self.redis.hget(keys.labels(), "topics"))
+        serving = msgspec.json.decode(raw, type=list[str]) if raw else []
+        former = sorted(name.decode() for name in cast(list[bytes], self.redis.zrange(keys.topics(), 0, -1)))
+        return tuple(dict.fromkeys([*serving, *former]))
+
+    def model_version(self) -> str:
+        """The version of the model that serves; empty before a worker has started."""
+        raw = cast(bytes | None, self.redis.hget(keys.labels(), "version"))
+        return raw.decode() if raw else ""
+
+    def heartbeats(self) -> dict[str, dict[str, str]]:
+        """Health of each live worker by name."""
+        names = [name.decode() for name in cast(list[bytes], self.redis.zrange(keys.workers(), 0, -1))]
+        raws = pipelined(self.redis, [("HGETALL", keys.worker(name)) for name in names])
+        return {
+            name: {k.decode(): v.decode() for k, v in raw.items()} for name, raw in zip(names, raws, strict=True) if raw
+        }
+
+    def windows(
+        self,
+        stream: str,
+        size_s: int,
+        start_ms: int,
+        end_ms: int,
+        *,
+        series: Iterable[Series] | None = None,
+    ) -> Windows:
+        """Counts by window start (seconds) and series in [start_ms, end_ms), merged over partitions.
+
+        Give ``series`` to read only those (seven fields each); without it whole windows are read. Windows with
+        nothing in them are left out.
+        """
+        starts = buckets(start_ms, end_ms, size_s)
+        wanted = None if series is None else [*dict.fromkeys(series)]
+        fields = None if wanted is None else [name for one in wanted for name in fields_of(one)]
+        partitions = self.partitions(stream)
+        places = [(start, partition) for start in starts for partition in partitions]
+        commands: list[tuple[str | bytes, ...]] = []
+        for start, partition in places:
+            key = keys.window(stream, partition, size_s, start)
+            commands.append(("HGETALL", key) if fields is None else ("HMGET", key, *fields))
+        merged: dict[int, dict[Series, Counts]] = defaultdict(dict)
+        for (start, _), raw in zip(places, pipelined(self.redis, commands), strict=True):
+            cells = _all_series(raw) if wanted is None else _some_series(wanted, raw)
+            window = merged[start] if cells else {}
+            for one, counts in cells.items():
+                known = window.get(one)
+                window[one] = counts if known is None else known + counts
+        return dict(merged)
+
+    def models(self, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[int, dict[str, int]]:
+        """Messages by window start and model version; shows where a new model took over."""
+        found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        partitions = self.partitions(stream)
+        places = [(start, n) for start in buckets(start_ms, end_ms, size_s) for n in partitions]
+        raws = pipelined(self.redis, [("HGETALL", keys.window(stream, n, size_s, start)) for start, n in places])
+        for (start, _), raw in zip(places, raws, strict=True):
+            for name, value in raw.items():
+                text = name.decode()
+                if text.startswith(keys.MODEL_FIELD):
+                    found[start][text.removeprefix(keys.MODEL_FIELD)] += int(value)
+        return {start: dict(versions) for start, versions in found.items()}
+
+    def evidence(self, stream: str, start_ms: int, end_ms: int) -> list[Evidence]:
+        """The stories kept for evidence that were published in [start_ms, end_ms), newest first."""
+        starts = buckets(start_ms, end_ms, keys.EVIDENCE_BUCKET_S)
+        partitions = self.partitions(stream)
+        commands = [("HVALS", keys.evidence(stream, n, s)) for s in reversed(starts) for n in partitions]
+        decoder = msgspec.json.Decoder(Evidence)
+        found = [decoder.decode(raw) for reply in pipelined(self.redis, commands) for raw in reply]
+        inside = [one for one in found if start_ms <= one.published_ms < end_ms]
+        return sorted(inside, key=lambda one: (-one.published_ms, one.position))
+
+    def event_now_ms(self, stream: str, *, idle_s: float, now_ms: int) -> int:
+        """Event time up to which a stream is complete: the least watermark of its active partitions, -1 if none.
+
+        A partition that has written nothing for ``idle_s`` steps aside, unless all have.
+        """
+        states = [one for one in self.states(stream) if one.watermark_ms >= 0]
+        active = [one for one in states if now_ms - one.updated_ms <= idle_s * 1000]
+        if active:
+            return min(one.watermark_ms for one in active)
+        return max((one.watermark_ms for one in states), default=-1)
+
+
+def _state(stream: str, partition: int, raw: Mapping[bytes, bytes]) -> PartitionState:
+    text = {name.decode(): value.decode() for name, value in raw.items()}
+    return PartitionState(
+        stream,
+        partition,
+        offset=int(text.get("offset", -1)),
+        epoch=text.get("epoch", ""),
+        watermark_ms=int(text.get("watermark_ms", -1)),
+        updated_ms=int(text.get("updated_ms", 0)),
+        counters={name[2:]: int(value) for name, value in text.items() if name.startswith("c:")},
+    )
+
+
+def _all_series(raw: Mapping[bytes, bytes]) -> dict[Series, Counts]:
+    found: dict[Series, dict[str, int]] = defaultdict(dict)
+    for name, value in raw.items():
+        topic, entity, metric = name.decode().split(keys.SEPARATOR)
+        if topic:
+            found[Series(topic, entity)][metric] = int(value)
+    return {one: from_metrics(metrics) for one, metrics in found.items()}
+
+
+def _some_series(wanted: Sequence[Series], values: Sequence[bytes | None]) -> dict[Series, Counts]:
+    width = len(METRICS)
+    found = {}
+    for index, one in enumerate(wanted):
+        cells = values[index * width : (index + 1) * width]
+        if any(cells):
+            found[one] = from_metrics(
+                {metric: int(value) for metric, value in zip(METRICS, cells, strict=True) if value is not None}
+            )
+    return found
