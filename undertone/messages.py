@@ -160,18 +160,53 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
 
 
+class Said(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a model had said of a text when a person judged it, with the probabilities that it gave."""
+
+    sentiment: Sentiment | None = None
+    sentiment_probability: Probability | None = None
+    topic: str | None = None
+    topic_probability: Probability | None = None
+    entity_sentiment: Sentiment | None = None
+    entity_probability: Probability | None = None
+
+
 class Label(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A person's judgement of one message, on the ``labels`` topic."""
+    """A person's judgement of one text, on the ``labels`` topic.
+
+    It says one or more of: the ``sentiment`` of the text, its ``topic``, and the ``entity_sentiment`` towards the
+    ``entity`` that it names. ``retracts`` takes back all that this person has said of this text until then. ``model``
+    and ``position`` tell which model's answer was judged, and of which record; ``was`` is that answer. ``licence`` is
+    the SPDX name of the text's licence, empty where the text is the operator's own.
+    """
 
     schema_version: int = SCHEMA_VERSION
     id: str
     text: str
     sentiment: Sentiment | None = None
     topic: str | None = None
-    labelled_by: str
-    labelled_at: datetime
+    entity: Short | None = None
+    entity_sentiment: Sentiment | None = None
+    labelled_by: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    labelled_at: Annotated[datetime, msgspec.Meta(tz=True)]
     model: str = ""
     position: str | None = None
+    was: Said | None = None
+    source: Short = ""  # through what it came, such as "page", "import" or the name of a desk
+    comment: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    licence: Short = ""
+    retracts: bool = False
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A person lets another's labels out of quarantine, on the ``labels`` topic: those before this record, none after."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    releases: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]  # whose labels
+    released_by: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    released_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
 _encoder = msgspec.json.Encoder()

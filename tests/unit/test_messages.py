@@ -16,6 +16,8 @@ from undertone.messages import (
     Evidence,
     Label,
     Message,
+    Release,
+    Said,
     Scored,
     Sentiment,
     decode,
@@ -51,7 +53,9 @@ messages = st.builds(
 )
 probability = st.floats(0, 1)
 evidence = st.builds(Evidence, published_ms=st.integers(0, 2**53), p=probability, entities=st.just(("META",)))
-labels = st.builds(Label, labelled_at=moment)
+said = st.builds(Said, sentiment_probability=probability, topic_probability=st.none(), entity_probability=st.none())
+labels = st.builds(Label, labelled_at=moment, labelled_by=name, was=st.none() | said, entity=st.none() | name)
+releases = st.builds(Release, releases=name, released_by=name, released_at=moment, reason=name)
 scored = st.builds(
     Scored,
     published_at=moment,
@@ -91,8 +95,8 @@ def test_message_that_is_written_is_read_again(message: Message) -> None:
 
 
 @settings(max_examples=50)
-@given(st.one_of(evidence, labels, scored))
-def test_other_messages_are_read_as_they_were_written(message: Evidence | Label | Scored) -> None:
+@given(st.one_of(evidence, labels, releases, scored))
+def test_other_messages_are_read_as_they_were_written(message: Evidence | Label | Release | Scored) -> None:
     assert msgspec.json.decode(encode(message), type=type(message)) == message
 
 

@@ -33,7 +33,7 @@ def check() -> None:
 
 
 @schemas.command(epilog="Example: undertone schemas show message")
-def show(name: Annotated[str, typer.Argument(help="message, scored, alert, label or evidence.")]) -> None:
+def show(name: Annotated[str, typer.Argument(help="message, scored, alert, label, release or evidence.")]) -> None:
     """Print one schema."""
     from undertone import schemas as made
     from undertone.errors import InputError

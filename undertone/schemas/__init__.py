@@ -17,6 +17,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "scored": messages.Scored,
     "alert": messages.Alert,
     "label": messages.Label,
+    "release": messages.Release,
     "evidence": messages.Evidence,
 }
 
