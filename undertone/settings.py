@@ -41,7 +41,13 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="redis:// or rediss:// or unix://")
 
     # The model.
-    model: str = Field("default", description="'default' (shipped), 'trivial', or a model folder")
+    model: str = Field(
+        "default",
+        description="'default' (the registry's champion, or the shipped one without a registry), 'fast', 'trivial', "
+        "a version of the registry, or a model folder",
+    )
+    registry: str | None = Field(None, description="folder or fsspec URL of the model registry")
+    reload_s: Annotated[float, Field(gt=0, le=3_600)] = Field(5.0, description="seconds between looks at the registry")
     threads: Annotated[int, Field(ge=1, le=256)] = 1
 
     # The stream.
