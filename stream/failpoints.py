@@ -9,7 +9,7 @@ import os
 import signal
 from typing import Literal, get_args
 
-Name = Literal["after-score", "after-claim", "before-apply", "after-apply", "before-ack"]
+Name = Literal["after-score", "after-claim", "before-apply", "after-apply", "before-ack", "before-swap", "after-swap"]
 
 _name, _, _passes = os.environ.get("UNDERTONE_FAILPOINT", "").partition(":")
 _left = int(_passes or 1)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from stream.scoring import Portion
+from stream.scoring import Lineup, Portion
 from stream.tenure import Tenure
 
 RECENT_S = 10.0
@@ -49,10 +49,9 @@ class _Standing:
 class Health:
     """One for each worker."""
 
-    def __init__(self, model: str, partitions: Callable[[], list[tuple[Tenure, int]]]) -> None:
-        """`partitions` gives each held tenure with the end of its log as known now."""
+    def __init__(self, lineup: Lineup, partitions: Callable[[], list[tuple[Tenure, int]]]) -> None:
+        """`lineup` serves first; `partitions` gives each held tenure with the end of its log as known now."""
         self.started_ms = int(time.time() * 1000)
-        self.model = model
         self.ticked = time.monotonic()
         self.records = 0
         self.failures: list[Callable[[], str | None]] = []
@@ -80,10 +79,33 @@ class Health:
         )
         self._ready = Gauge("undertone_ready", "1 if the worker is ready", registry=self.registry)
         self._memory = Gauge("undertone_memory_bytes", "Resident memory", registry=self.registry)
+        self._models = Gauge(
+            "undertone_model_info", "1 for each model that serves", ("role", "version"), registry=self.registry
+        )
+        self._refused = Counter(
+            "undertone_model_refused",
+            "Models that were promoted and could not be taken up",
+            ("role", "version"),
+            registry=self.registry,
+        )
+        self.serve(lineup)
 
     def tick(self) -> None:
         """The event loop is alive."""
         self.ticked = time.monotonic()
+
+    def serve(self, lineup: Lineup) -> None:
+        """These models serve from the next take on."""
+        self.model = lineup.champion.version
+        self.challenger = lineup.challenger.version if lineup.challenger else ""
+        self._models.clear()
+        self._models.labels("champion", self.model).set(1)
+        if self.challenger:
+            self._models.labels("challenger", self.challenger).set(1)
+
+    def refuse(self, role: str, version: str) -> None:
+        """A model was refused, and the ones before serve on: no reason to be less ready than before."""
+        self._refused.labels(role, version).inc()
 
     def wrote(self, portion: Portion) -> None:
         """Count a portion that is in the store now."""
@@ -156,13 +178,15 @@ class Health:
         self._ready.set(not self.wrong())
         self._memory.set(memory_bytes())
 
-    def beat(self, queue: int, errors: int) -> dict[str, str | int | float]:
-        """The fields of the worker's heartbeat in Redis."""
+    def beat(self, queue: int, errors: int, refused: str) -> dict[str, str | int | float]:
+        """The fields of the worker's heartbeat in Redis; `refused` are versions that should serve and cannot."""
         p50, p99 = self.latency_ms()
         fields: dict[str, str | int | float] = {
             "started_ms": self.started_ms,
             "ready": int(not self.wrong()),
             "model": self.model,
+            "challenger": self.challenger,
+            "model_refused": refused,
             "rate": round(self.rate(), 1),
             "records": self.records,
             "latency_p50_ms": round(p50, 1),

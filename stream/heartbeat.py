@@ -1,4 +1,7 @@
-"""A thread that writes the worker's health to Redis each second, and looks whether Redis still holds what it should."""
+"""A thread that writes the worker's health to Redis each second, and looks whether Redis still holds what it should.
+
+It also says in Redis which model serves, once that changes, and keeps saying it: Redis may have lost it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from redis.exceptions import RedisError
 
 from stream.outage import Outage
 from stream.tenure import Tenure
+from undertone.scorer import Scorer
 from undertone.store import Store
 
 BEAT_S = 1.0
+KEEP_LABELS_EVERY = 10
+"""Beats between two writes of the label set, where it has not changed."""
 LOOK_BACK_EVERY = 5
 """Beats between two looks at what Redis holds. The guarded write would notice too, but only with the next record."""
 
@@ -30,14 +36,20 @@ class Heartbeat:
         fields: Callable[[], dict[str, str | int | float]],
         held: Callable[[], Iterable[Tenure]],
         went_back: Callable[[Tenure], object],
+        champion: Callable[[], Scorer],
     ) -> None:
-        """`went_back` is told, on this thread, of a tenure of which Redis holds less than was written."""
+        """`went_back` is told, on this thread, of a tenure of which Redis holds less than was written.
+
+        `champion` gives the model that serves now; the one that serves first is in Redis already.
+        """
         self.outage = Outage("Redis")
         self._store = store
         self._worker = worker
         self._fields = fields
         self._held = held
         self._went_back = went_back
+        self._champion = champion
+        self._named = champion()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -52,13 +64,23 @@ class Heartbeat:
         while not self._stopped.wait(BEAT_S):
             beats += 1
             try:
-                self._store.write_heartbeat(self._worker, self._fields(), int(time.time() * 1000))
+                now_ms = int(time.time() * 1000)
+                self._store.write_heartbeat(self._worker, self._fields(), now_ms)
+                self._name_model(beats, now_ms)
                 if beats % LOOK_BACK_EVERY == 0:
                     self._look_back()
             except RedisError as error:
                 self._stopped.wait(self.outage.failed(error))
             else:
                 self.outage.over()
+
+    def _name_model(self, beats: int, now_ms: int) -> None:
+        champion = self._champion()
+        if champion is not self._named:
+            self._store.write_labels(champion.topics, champion.version, now_ms)
+            self._named = champion
+        elif beats % KEEP_LABELS_EVERY == 0:
+            self._store.keep_labels(champion.topics, champion.version, now_ms)
 
     def _look_back(self) -> None:
         for tenure in self._held():

@@ -1,7 +1,7 @@
 """One pipeline for all agents: takes of chunks go to the scorer's thread, then to the writer's, then are acked.
 
 At most ``queue_batches`` takes are under way; an agent that brings another one waits, and Faust's own back-pressure
-then reaches back to Kafka.
+then reaches back to Kafka. A challenger in shadow scores between two takes, when none waits.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from stream.failpoints import passed
 from stream.health import Health
-from stream.scoring import Portion, Scoring, portions
+from stream.scoring import Lineup, Portion, Scoring, portions
+from stream.shadow import Samples, Shadow, sample
 from stream.tenure import Tenure
 from stream.writer import Abandoned, Writer
 
@@ -38,15 +40,22 @@ class Pipeline:
         scoring: Scoring,
         writer: Writer,
         health: Health,
+        shadow: Shadow,
         *,
         batches: int,
+        future_ms: int,
         fail: Callable[[BaseException], None],
         ended: Callable[[Tenure], None],
     ) -> None:
-        """`fail` is told, on any thread, of what stops the worker; `ended`, on the loop, of a tenure to begin anew."""
+        """`fail` is told, on any thread, of what stops the worker; `ended`, on the loop, of a tenure to begin anew.
+
+        `future_ms` is how far ahead of its Kafka timestamp a message may be published.
+        """
         self._scoring = scoring
         self._writer = writer
         self._health = health
+        self._shadow = shadow
+        self._future_ms = future_ms
         self._fail = fail
         self._ended = ended
         self._loop = asyncio.get_running_loop()
@@ -54,6 +63,8 @@ class Pipeline:
         self._score_thread = ThreadPoolExecutor(1, "scorer")
         self._write_thread = ThreadPoolExecutor(1, "writer")
         self._under_way = 0
+        self._submitted = 0  # the loop's to move
+        self._begun = 0  # the scorer's to move
         self._idle = asyncio.Event()
         self._idle.set()
         self.progressed = time.monotonic()
@@ -77,6 +88,7 @@ class Pipeline:
             self.progressed = time.monotonic()
         self._under_way += 1
         self._idle.clear()
+        self._submitted += 1
         self._score_thread.submit(self._score, take)
 
     async def drain(self, timeout_s: float) -> bool:
@@ -95,12 +107,23 @@ class Pipeline:
         self._write_thread.shutdown(wait=False, cancel_futures=True)
 
     def _score(self, take: _Take) -> None:
+        self._begun += 1
         try:
-            self._scoring.run(take.portions)
+            lineup = self._scoring.run(take.portions)
+            taken = sample(take.portions, lineup, self._future_ms)
             passed("after-score")
             self._write_thread.submit(self._write, take)
         except BaseException as error:
             self._hand_back(take, error)
+        else:
+            self._compare(taken, lineup)
+
+    def _compare(self, taken: list[Samples], lineup: Lineup) -> None:
+        if not taken or lineup.challenger is None:
+            return
+        self._shadow.compare(taken, lineup.challenger, lambda: self._submitted > self._begun)
+        with suppress(RuntimeError):  # the worker stops
+            self._write_thread.submit(self._shadow.write, taken)
 
     def _write(self, take: _Take) -> None:
         try:

@@ -28,16 +28,20 @@ from stream.outage import Outage
 from stream.pipeline import Pipeline
 from stream.positions import StorePositions
 from stream.publisher import Publisher
-from stream.scoring import Scoring
+from stream.reload import Reload, check
+from stream.scoring import Lineup, Scoring
+from stream.shadow import Shadow
 from stream.tenure import Tenure
 from stream.watchdog import Check, Watchdog, stuck
 from stream.writer import Writer
 from undertone import broker
 from undertone.entities import Linker
 from undertone.errors import UndertoneError
-from undertone.scorer import load_scorer
+from undertone.registry import Registry, resolve
+from undertone.scorer import Scorer, load_scorer
 from undertone.settings import Settings
-from undertone.store import Store
+from undertone.shadow_store import ShadowStore
+from undertone.store import Store, connect
 from undertone.topics import DEAD_LETTERS, SCORED
 
 STOP_S = 20.0
@@ -70,6 +74,7 @@ class _Worker:
         self._errors = errors
         self._wanted_end = asyncio.Event()
         self._failure: BaseException | None = None
+        self._reload: Reload | None = None
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -79,9 +84,13 @@ class _Worker:
         self._endpoints.start()
         self._heartbeat.start()
         self._watchdog.start()
+        if self._reload is not None:
+            self._reload.start(self._settings.reload_s)
         ticking = asyncio.create_task(self._tick())
         code = await self._serve()
         ticking.cancel()
+        if self._reload is not None:
+            self._reload.stop()
         self._watchdog.stop()
         self._heartbeat.stop()
         self._endpoints.stop()
@@ -90,20 +99,24 @@ class _Worker:
     async def _put_together(self, loop: asyncio.AbstractEventLoop) -> None:
         settings = self._settings
         scorer, store = await asyncio.gather(
-            asyncio.to_thread(load_scorer, settings.model, threads=settings.threads),
+            asyncio.to_thread(self._load),
             asyncio.to_thread(_check_servers, settings),
         )
+        lineup = Lineup(scorer)
         linker = await asyncio.to_thread(Linker.load, settings.entities_file)
-        await asyncio.to_thread(store.write_labels, scorer.topics, scorer.version)
+        await asyncio.to_thread(store.write_labels, scorer.topics, scorer.version, int(time.time() * 1000))
         positions = StorePositions(settings, store, ThreadPoolExecutor(1, "positions"), self._fail)
-        self._health = Health(scorer.version, self._ends)
+        self._health = Health(lineup, self._ends)
         publisher = Publisher(self._producer, loop)
-        self._writer = Writer(settings, Store.open(settings.redis_url), positions, publisher, scorer)
+        self._writer = Writer(settings, Store.open(settings.redis_url), positions, publisher)
+        self._scoring = Scoring(lineup, linker, settings.max_text_bytes)
         self._pipeline = Pipeline(
-            Scoring(scorer, linker, settings.max_text_bytes),
+            self._scoring,
             self._writer,
             self._health,
+            Shadow(ShadowStore(connect(settings.redis_url)), self._health.registry),
             batches=settings.queue_batches,
+            future_ms=settings.future_tolerance_s * 1000,
             fail=self._fail,
             ended=self._begin_anew,
         )
@@ -113,15 +126,47 @@ class _Worker:
         self._heartbeat = Heartbeat(
             Store.open(settings.redis_url),
             settings.worker,
-            lambda: self._health.beat(self._pipeline.under_way, self._errors.count),
+            lambda: self._health.beat(self._pipeline.under_way, self._errors.count, self._refused()),
             self._held,
             lambda tenure: loop.call_soon_threadsafe(self._begin_anew, tenure),
+            lambda: self._scoring.lineup.champion,
         )
         outages = [positions.outage, self._writer.redis, self._writer.kafka, self._heartbeat.outage]
         self._health.failures += [lambda outage=outage: _away(outage) for outage in outages]  # type: ignore[misc]
         self._health.failures.append(self._group_away)
         self._watchdog = Watchdog(self._deaths())
         self._endpoints = Endpoints(self._health, settings.health_host, settings.health_port)
+
+    def _load(self) -> Scorer:
+        """The scorer to begin with. Where the registry's champion is meant, it is followed from then on."""
+        settings = self._settings
+        if settings.registry is None or settings.model != "default":
+            scorer = load_scorer(resolve(settings), threads=settings.threads)
+            check(scorer)
+            return scorer
+        registry = Registry.open(settings.registry, settings.data / "models")
+        champion = registry.state().champion
+        scorer = load_scorer(registry.folder(champion), threads=settings.threads)
+        check(scorer)
+        self._reload = Reload(
+            registry,
+            champion,
+            scorer,
+            threads=settings.threads,
+            install=self._take_over,
+            refuse=self._refuse,
+        )
+        return scorer
+
+    def _refuse(self, role: str, version: str) -> None:
+        self._health.refuse(role, version)
+
+    def _refused(self) -> str:
+        return "" if self._reload is None else ",".join(self._reload.refused)
+
+    def _take_over(self, lineup: Lineup) -> None:
+        self._scoring.lineup = lineup
+        self._health.serve(lineup)
 
     async def _serve(self) -> int:
         settings = self._settings

@@ -36,7 +36,7 @@ from stream.positions import StorePositions
 from stream.publisher import Publisher
 from stream.scoring import Portion
 from stream.tenure import Tenure
-from undertone.scorer import Scorer, Scores
+from undertone.scorer import Scores
 from undertone.settings import Settings
 from undertone.store import Claim, Outcome, Ownership, Store
 
@@ -73,7 +73,6 @@ class Writer:
         store: Store,
         positions: StorePositions,
         publisher: Publisher,
-        scorer: Scorer,
     ) -> None:
         self.redis = Outage("Redis")
         self.kafka = Outage("Kafka (as producer)")
@@ -82,8 +81,6 @@ class Writer:
         self._store = store
         self._positions = positions
         self._publisher = publisher
-        self._labels = scorer.topics
-        self._model = scorer.version
         self._evidence = EvidenceMemory()
 
     def write(self, take: Sequence[Portion]) -> list[Portion]:
@@ -206,8 +203,8 @@ class Writer:
                 its_scores,
                 theirs,
                 cursor,
-                labels=self._labels,
-                model=self._model,
+                labels=portion.topics,
+                model=portion.model,
                 now_ms=now_ms,
                 memory=self._evidence,
                 publish=publish,

@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8081, description="0 picks a free port")
 
+    # Labels: who is trusted, and how much of them one may be; see undertone.labels.limits.
+    label_reviewers: Annotated[tuple[str, ...], NoDecode] = Field((), description="names, comma separated")
+    label_person_day: Annotated[int, Field(ge=0)] = 2_000
+    label_source_day: Annotated[int, Field(ge=0)] = 5_000
+    label_person_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    label_source_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+
     # Alerts.
     webhook_url: str | None = Field(None, description="Alertmanager v4 webhook that alerts are sent to")
     webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
@@ -86,7 +93,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from error
 
-    @field_validator("streams", mode="before")
+    @field_validator("streams", "label_reviewers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from stream.batch import Cursor
 from stream.positions import StorePositions
 from stream.publisher import Publisher
-from stream.scoring import Scoring, portions
+from stream.scoring import Lineup, Scoring, portions
 from stream.tenure import Chunk, Tenure
 from stream.writer import Writer
 from tests.servers import wait_until
@@ -58,8 +58,8 @@ class Hand:
         self.loop = asyncio.new_event_loop()
         scorer = TrivialScorer()
         positions = StorePositions(self.settings, self.store, self.threads, self.failures.append)
-        self.writer = Writer(self.settings, self.store, positions, Publisher(_no_producer, self.loop), scorer)
-        self.scoring = Scoring(scorer, LINKER, 10_000)
+        self.writer = Writer(self.settings, self.store, positions, Publisher(_no_producer, self.loop))
+        self.scoring = Scoring(Lineup(scorer), LINKER, 10_000)
         state = self.store.state("news", 0)
         self.tenure = Tenure("news", 0, state.offset + 1)
         self.tenure.cursor = Cursor(state, epoch or state.epoch or "one", lateness_ms=3_600_000, future_ms=300_000)

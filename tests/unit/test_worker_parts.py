@@ -23,7 +23,7 @@ from stream.health import Health
 from stream.logs import Errors, Repeats, _Line
 from stream.outage import LONGEST_WAIT_S, Outage
 from stream.positions import LogShorterThanStore, where_to_start
-from stream.scoring import Portion, Scoring, portions
+from stream.scoring import Lineup, Portion, Scoring, portions
 from stream.tenure import Tenure
 from stream.transport import Bounds
 from stream.watchdog import Watchdog
@@ -90,7 +90,7 @@ def test_a_log_that_ends_before_what_was_counted_stops_the_worker_with_advice() 
 
 def test_a_text_that_the_scorer_stumbles_on_is_buried_and_its_neighbours_are_scored() -> None:
     (portion,) = take(["shares rise", "poison", "shares fall"])
-    Scoring(Picky("poison"), LINKER, 1000).run([portion])
+    Scoring(Lineup(Picky("poison")), LINKER, 1000).run([portion])
     assert portion.prepared is not None
     assert portion.scores is not None
     assert [item.offset for item in portion.prepared.items] == [0, 2]
@@ -101,7 +101,7 @@ def test_a_text_that_the_scorer_stumbles_on_is_buried_and_its_neighbours_are_sco
 
 def test_a_chunk_of_nothing_but_poison_leaves_only_dead_letters() -> None:
     (portion,) = take(["poison"])
-    Scoring(Picky("poison"), LINKER, 1000).run([portion])
+    Scoring(Lineup(Picky("poison")), LINKER, 1000).run([portion])
     assert portion.prepared is not None
     assert portion.scores is not None
     assert portion.prepared.items == []
@@ -117,7 +117,7 @@ def test_a_score_that_is_no_number_counts_as_a_failure_of_that_text() -> None:
             return Scores(np.where(bad[:, None], np.float32("nan"), scores.topic), scores.sentiment)
 
     (portion,) = take(["shares rise", "poison"])
-    Scoring(Nan(), LINKER, 1000).run([portion])
+    Scoring(Lineup(Nan()), LINKER, 1000).run([portion])
     assert portion.prepared is not None
     assert [dead.record.offset for dead in portion.prepared.dead] == [1]
 
@@ -125,7 +125,7 @@ def test_a_score_that_is_no_number_counts_as_a_failure_of_that_text() -> None:
 def test_a_scorer_that_fails_on_everything_is_an_error_and_buries_nothing() -> None:
     (portion,) = take(["one", "two"])
     with pytest.raises(ModelError, match=r"fails on every text.*undertone doctor"):
-        Scoring(Picky(""), LINKER, 1000).run([portion])
+        Scoring(Lineup(Picky("")), LINKER, 1000).run([portion])
 
 
 def test_an_unforeseen_failure_in_preparing_buries_one_record() -> None:
@@ -139,7 +139,7 @@ def test_an_unforeseen_failure_in_preparing_buries_one_record() -> None:
             return ()
 
     (portion,) = take(["shares rise", "poison", "shares fall"])
-    Scoring(TrivialScorer(), Trap(), 1000).run([portion])
+    Scoring(Lineup(TrivialScorer()), Trap(), 1000).run([portion])
     assert portion.prepared is not None
     assert [item.offset for item in portion.prepared.items] == [0, 2]
     assert len(portion.prepared.dead) == 1
@@ -243,7 +243,7 @@ def test_a_partition_with_a_lag_that_does_not_move_turns_readiness_red(monkeypat
     now = [100.0]
     monkeypatch.setattr("stream.health.time.monotonic", lambda: now[0])
     tenure = Tenure("news", 0, 0)
-    health = Health("m", lambda: [(tenure, 50)])
+    health = Health(Lineup(TrivialScorer()), lambda: [(tenure, 50)])
     health.failures.append(lambda: None)
     assert health.wrong() == []
     now[0] += 40
@@ -257,7 +257,7 @@ def test_a_partition_with_a_lag_that_does_not_move_turns_readiness_red(monkeypat
 def test_a_worker_without_a_partition_or_with_a_stuck_loop_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("stream.health.time.monotonic", lambda: now[0])
-    health = Health("m", list)
+    health = Health(Lineup(TrivialScorer()), list)
     assert health.wrong() == ["no partition is assigned"]
     now[0] += 9
     assert health.wrong() == ["the event loop has not run for 9 s", "no partition is assigned"]
