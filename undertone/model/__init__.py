@@ -1,1 +1,1 @@
-"""Model folders: the student that ships (`student/`) and the reader that looks inside ONNX files."""
+"""Model folders: the student that ships (`student/`), and the checks that a folder passes before it is loaded."""

@@ -116,7 +116,7 @@ def verify(path: Path) -> Manifest:
         if found.name != MANIFEST and found.name not in manifest.files:
             raise _refusal(path, f"{found.name} is in the folder but not in the manifest")
     for name, entry in sorted(manifest.files.items()):
-        check_content(str(path), name, entry, _listed(path, name, entry))
+        _listed(path, name, entry)
     return manifest
 
 
@@ -124,11 +124,7 @@ def read_manifest(path: Path) -> Manifest:
     """Return the manifest of the folder at `path`, unchecked against the files beside it. Raises ModelError."""
     if not path.is_dir():
         raise ModelError(f"There is no model folder at {path}; give one that holds {MANIFEST}, or 'default'")
-    try:
-        data = read_file(path / MANIFEST, MANIFEST_LIMIT)
-    except FileNotFoundError as error:
-        raise _refusal(path, f"{MANIFEST} is missing or not a plain file") from error
-    return parse_manifest(data, str(path))
+    return parse_manifest(_read(path, MANIFEST, MANIFEST_LIMIT), str(path))
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
@@ -166,9 +162,16 @@ def write(path: Path, files: Mapping[str, bytes | Path], manifest: Manifest) -> 
 def copy(source: Path, path: Path) -> Manifest:
     """Copy the model folder `source` to `path`, which must not exist yet, checked on both sides of the copy."""
     manifest = verify(source)
-    data = {name: _listed(source, name, entry) for name, entry in manifest.files.items()}
-    _build(path, data | {MANIFEST: read_file(source / MANIFEST, MANIFEST_LIMIT)})
+    _build(path, read_folder(source, manifest))
     return manifest
+
+
+def read_folder(path: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return the bytes of every file of a folder by name, its manifest included, as `manifest` says they are."""
+    data = _read(path, MANIFEST, MANIFEST_LIMIT)
+    if parse_manifest(data, str(path)).digest != manifest.digest:
+        raise _refusal(path, f"{MANIFEST} has just been changed")
+    return {name: _listed(path, name, entry) for name, entry in manifest.files.items()} | {MANIFEST: data}
 
 
 def check_content(where: str, name: str, entry: FileEntry, data: bytes) -> None:
@@ -187,7 +190,7 @@ def check_content(where: str, name: str, entry: FileEntry, data: bytes) -> None:
 def read_file(path: Path, limit: int) -> bytes:
     """Return the bytes of a plain file.
 
-    Raises FileNotFoundError where there is none, and ModelError for a link, a pipe, or more than `limit` bytes.
+    Raises FileNotFoundError where there is none, and ValueError for a link, a pipe, or more than `limit` bytes.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -195,17 +198,17 @@ def read_file(path: Path, limit: int) -> bytes:
         raise
     except OSError as error:
         what = "a symbolic link" if path.is_symlink() else f"not readable ({error.strerror})"
-        raise _refusal(path.parent, f"{path.name} is {what}") from error
+        raise ValueError(f"{path.name} is {what}") from error
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise _refusal(path.parent, f"{path.name} is not a plain file")
+            raise ValueError(f"{path.name} is not a plain file")
         with open(fd, "rb", closefd=False) as file:
             data = file.read(limit + 1)
     finally:
         os.close(fd)
     if len(data) > limit:
-        raise _refusal(path.parent, f"{path.name} has {max(found.st_size, len(data))} bytes, at most {limit} are valid")
+        raise ValueError(f"{path.name} has {max(found.st_size, len(data))} bytes, at most {limit} are valid")
     return data
 
 
@@ -268,10 +271,18 @@ def _check_manifest(where: str, manifest: Manifest) -> None:
 
 
 def _listed(path: Path, name: str, entry: FileEntry) -> bytes:
+    data = _read(path, name, entry.bytes)
+    check_content(str(path), name, entry, data)
+    return data
+
+
+def _read(path: Path, name: str, limit: int) -> bytes:
     try:
-        return read_file(path / name, entry.bytes)
+        return read_file(path / name, limit)
     except FileNotFoundError as error:
         raise _refusal(path, f"{name} is missing") from error
+    except ValueError as error:
+        raise _refusal(path, str(error)) from error
 
 
 def _refusal(where: Path | str, reason: str) -> ModelError:

@@ -1,72 +1,25 @@
-"""The model registry: which versions there are, which one is champion, and who made it so.
-
-A registry is a folder or an fsspec URL (`s3://bucket/models`). It holds `versions/` (model folders, never
-changed), `history/000001.json` onwards (one object a change, created by exactly one writer) and `state.json`,
-the pointer that readers follow. A change is logged first and then pointed to: a writer that dies in between leaves
-the champion as it was, and the next change finishes what was logged before it begins its own.
-
-It does not train, judge or load models; where nothing was promoted yet, the champion is the model that ships.
-"""
+"""A registry: versions of model folders, one of them champion. It does not train, judge or load models."""
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from undertone.errors import ModelError
 from undertone.model import artefact
 from undertone.model.artefact import Manifest
-from undertone.model.storage import LocalStorage, RemoteStorage, Storage
+from undertone.registry.local import LocalStorage
+from undertone.registry.log import Action, Event, Log, State
+from undertone.registry.remote import RemoteStorage
+from undertone.registry.storage import SHIPPED_VERSION, Storage
 
-if TYPE_CHECKING:
-    from undertone.settings import Settings
-
-SHIPPED_VERSION = "shipped"
-"""What the champion is called where it is the model that ships with Undertone; it is in no registry."""
 CACHE = Path(".undertone") / "models"
 MOST_PREVIOUS = 20
-_STATE = "state.json"
-_OBJECT_LIMIT = 1 << 16  # bytes
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-
-Action = Literal["promote", "challenge", "rollback", "retire"]
-Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
-S = TypeVar("S")
-
-
-class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who serves: one small object, replaced whole. ``revision`` counts the changes, 0 where there was none."""
-
-    champion: str = SHIPPED_VERSION
-    challenger: str = ""  # runs in shadow, on `shadow_share` of the texts
-    shadow_share: Share = 0.05
-    revision: Annotated[int, msgspec.Meta(ge=0)] = 0
-    updated_at: datetime = _BEGINNING
-    previous: tuple[str, ...] = ()  # former champions, the last one first
-    task: str = ""  # of the champion, where it is not the one that ships
-
-
-class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One change: who made it, when and why, from which version to which, and the state that it led to."""
-
-    action: Action
-    version: str  # the new champion or challenger; the challenger that left
-    before: str  # what it replaced, "" for nothing
-    by: str
-    reason: str
-    at: datetime
-    state: State
-    verdict: str = ""  # id of the gate's verdict, where one was given
-
-    @property
-    def revision(self) -> int:
-        return self.state.revision
+T = TypeVar("T")
 
 
 class Registry:
@@ -77,6 +30,7 @@ class Registry:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._log = Log(storage)
 
     @classmethod
     def open(cls, url: str, cache: Path | None = None) -> Registry:
@@ -98,11 +52,7 @@ class Registry:
 
     def state(self) -> State:
         """Return who serves now: one small read. Raises ModelError where the pointer is damaged or out of reach."""
-        try:
-            data = self._storage.read(_STATE, _OBJECT_LIMIT)
-        except FileNotFoundError:
-            return State()
-        return self._decode(data, _STATE, State)
+        return self._log.state()
 
     def versions(self) -> list[str]:
         """Return the versions that were added, sorted; the one that ships is not among them."""
@@ -134,7 +84,7 @@ class Registry:
             ModelError: the folder is refused, or the version is there with other content.
         """
         manifest = artefact.verify(folder)
-        with self._storage.locked(_owner()):
+        with self._storage.locked(""):
             try:
                 self._storage.add(folder, manifest)
             except FileExistsError as error:
@@ -175,7 +125,7 @@ class Registry:
         Raises:
             ModelError: the version is missing, damaged, of another task, or research; or another change came first.
         """
-        manifest = artefact.verify(self.folder(version))
+        manifest = artefact.read_manifest(self.folder(version))
         if not manifest.provenance.shippable and not allow_research:
             raise ModelError(
                 f"{version} was trained on data whose licence keeps it to experiments (see `undertone models show "
@@ -190,6 +140,8 @@ class Registry:
                     "A registry serves one task: open another one for this model"
                 )
             share = state.shadow_share if shadow_share is None else shadow_share
+            if not 0 < share <= 1:
+                raise ModelError(f"A challenger sees a share above 0 and up to 1 of the texts, was: {share}")
             if as_challenger:
                 if version == state.champion:
                     raise ModelError(f"{version} is the champion already; a challenger is another version")
@@ -211,7 +163,7 @@ class Registry:
             if not state.previous:
                 raise ModelError(f"{self} had no champion before {state.champion}; promote a version instead")
             version, *rest = state.previous
-            manifest = artefact.verify(self.folder(version))
+            manifest = artefact.read_manifest(self.folder(version))
             return msgspec.structs.replace(
                 state,
                 champion=version,
@@ -234,17 +186,12 @@ class Registry:
 
     def history(self) -> list[Event]:
         """Return all changes, the first one first. One with a revision above the state's waits to be finished."""
-        names = [name for name in self._storage.names("history") if name.removesuffix(".json").isdigit()]
-        return [self._event(int(name.removesuffix(".json"))) for name in names]
+        return self._log.events()
 
     def repair(self) -> State:
-        """Write the pointer anew from the last change in the history, and return it."""
-        with self._storage.locked(_owner()):
-            events = self.history()
-            if not events:
-                raise ModelError(f"{self} has no history to repair {_STATE} from; promote a version instead")
-            self._storage.replace(_STATE, msgspec.json.encode(events[-1].state))
-        return events[-1].state
+        """Write a damaged pointer anew from the last change in the history, and return the state. Raises ModelError."""
+        with self._storage.locked(""):
+            return self._log.repair()
 
     def _change(
         self,
@@ -259,70 +206,23 @@ class Registry:
         if at.tzinfo is None:
             raise ModelError(f"The time of a change needs a time zone, was: {at.isoformat()}")
         if not by.strip() or not reason.strip():
-            raise ModelError("A change of the registry needs who makes it and why, for its history; one was empty")
-        with self._storage.locked(f"{by}, {_owner()}"):
-            state = self._settled()
-            if expected is not None and expected != state.revision:
-                raise self._overtaken(expected)
-            after = changed(state)
-            if after == state:
-                return state
-            after = msgspec.structs.replace(after, revision=state.revision + 1, updated_at=at)
-            version, before = (after.champion, state.champion)
+            raise ModelError("The history of a registry needs who makes a change and why; one was empty")
+        with self._storage.locked(f"{by},"):
+            before = self._log.settled()
+            if expected is not None and expected != before.revision:
+                raise self._log.overtaken(expected)
+            after = changed(before)
+            if after == before:
+                return before
+            after = msgspec.structs.replace(after, revision=before.revision + 1, updated_at=at)
             if action in ("challenge", "retire"):
-                version, before = (after.challenger or state.challenger, state.challenger)
-            event = Event(action, version, before, by, reason, at, after, verdict)
-            try:
-                self._storage.create(_event_name(after.revision), msgspec.json.encode(event))
-            except FileExistsError as error:
-                raise self._overtaken(state.revision) from error
-            self._settled()
+                new, old = after.challenger or before.challenger, before.challenger
+            else:
+                new, old = after.champion, before.champion
+            self._log.append(Event(action, new, old, by, reason, at, after, verdict))
         return after
 
-    def _settled(self) -> State:
-        """Return the state after pointing to whatever is logged beyond it.
-
-        The loop also mends the pointer where a slow writer put an older state over a newer one.
-        """
-        state = self.state()
-        while True:
-            try:
-                event = self._event(state.revision + 1)
-            except FileNotFoundError:
-                return state
-            self._storage.replace(_STATE, msgspec.json.encode(event.state))
-            state = event.state
-
-    def _overtaken(self, revision: int) -> ModelError:
-        try:
-            event = self._event(revision + 1)
-            who = f"{event.by} did {event.action} {event.version} at {event.at.isoformat()} ({event.reason})"
-        except FileNotFoundError:
-            who = f"the registry is at revision {self.state().revision}"
-        return ModelError(
-            f"{self} has changed since revision {revision}: {who}. "
-            "Compare with the champion of now (`undertone models list`), then try again"
-        )
-
-    def _event(self, revision: int) -> Event:
-        name = _event_name(revision)
-        event = self._decode(self._storage.read(name, _OBJECT_LIMIT), name, Event)
-        if event.revision != revision:
-            raise ModelError(
-                f"{name} in {self} is damaged: it says revision {event.revision}. Restore it from a backup"
-            )
-        return event
-
-    def _decode(self, data: bytes, name: str, kind: type[S]) -> S:
-        try:
-            return msgspec.json.decode(data, type=kind)
-        except msgspec.MsgspecError as error:
-            raise ModelError(
-                f"{name} in {self} cannot be read ({error}). "
-                "Write the pointer anew from the history with `undertone models repair`, or restore it from a backup"
-            ) from error
-
-    def _find(self, version: str, find: Callable[[str], S]) -> S:
+    def _find(self, version: str, find: Callable[[str], T]) -> T:
         if not artefact.is_version(version):
             raise ModelError(f"{version!r} cannot name a version; see `undertone models list`")
         try:
@@ -335,36 +235,3 @@ class Registry:
         if manifest.version != version:
             raise ModelError(f"Version {version} in {self} is refused: its manifest is that of {manifest.version}")
         return manifest
-
-
-def resolve(settings: Settings) -> Path | Literal["trivial"]:
-    """Return the folder of the model that the settings mean, fetched from the registry where it is there.
-
-    "default" is the registry's champion, or the model that ships where no registry is set; "fast" the smaller model
-    that ships; otherwise a version of the registry, or a model folder. A remote registry's folder is checked here,
-    every folder once more when it is loaded.
-
-    Raises:
-        ModelError: the registry is out of reach or damaged, or has no such version.
-    """
-    name = settings.model
-    if name == "trivial":
-        return "trivial"
-    if name == "fast":
-        return artefact.FAST
-    if settings.registry is None:
-        return artefact.SHIPPED if name in ("default", SHIPPED_VERSION) else Path(name)
-    registry = Registry.open(settings.registry, settings.data / "models")
-    if name == "default":
-        return registry.folder(registry.state().champion)
-    if name == SHIPPED_VERSION or (artefact.is_version(name) and name in registry.versions()):
-        return registry.folder(name)
-    return Path(name)
-
-
-def _event_name(revision: int) -> str:
-    return f"history/{revision:06}.json"
-
-
-def _owner() -> str:
-    return f"process {os.getpid()} on {socket.gethostname()}"
