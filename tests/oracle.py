@@ -5,14 +5,15 @@ and nothing that admits, claims, aggregates or stores. It is slow and plain on p
 
 It knows exact copies only, and cannot know which of several copies a race makes the first. So the test's log must have
 no near copies, and the copies of a text (and the messages of one id, where they lie in several partitions) must count
-in the same cell; it raises :class:`Ambiguous` where they do not.
+in the same cell; it raises :class:`Ambiguous` where they do not. Which model scored a message, where several served,
+is no business of the log: it is given from outside, as the topic of scored messages has it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -60,9 +61,14 @@ class Told:
     at_ms: int
     text: str
     entities: tuple[str, ...]
+    model: str = ""
     topic: str = ""
     sentiment: int = 1
     score: int = 0
+
+    @property
+    def position(self) -> str:
+        return f"{self.record.stream}-{self.record.partition}:{self.record.offset}"
 
     def cell(self) -> tuple[Any, ...]:
         return self.at_ms // 60_000, self.topic, self.entities, self.sentiment, self.score
@@ -82,12 +88,22 @@ class OracleResult:
     """Names of counters that depend on which partition was first, and are compared merged only."""
 
 
-def replay(bootstrap: str, streams: Sequence[str], scorer: Scorer, linker: Linker, settings: Settings) -> OracleResult:
-    """Read the topics of these names from their beginning to their present end, and count."""
+def replay(
+    bootstrap: str,
+    streams: Sequence[str],
+    scorer: Scorer,
+    linker: Linker,
+    settings: Settings,
+    scored_by: Mapping[str, Scorer] | None = None,
+) -> OracleResult:
+    """Read the topics of these names from their beginning to their present end, and count.
+
+    A message is scored by `scored_by` its position, or by `scorer` where that says nothing.
+    """
     logs: dict[tuple[str, int], list[LogRecord]] = defaultdict(list)
     for record in read_log(bootstrap, streams):
         logs[record.place].append(record)
-    return count(dict(logs), scorer, linker, settings)
+    return count(dict(logs), scorer, linker, settings, scored_by)
 
 
 def read_log(bootstrap: str, streams: Sequence[str]) -> Iterator[LogRecord]:
@@ -111,7 +127,11 @@ def read_log(bootstrap: str, streams: Sequence[str]) -> Iterator[LogRecord]:
 
 
 def count(
-    logs: dict[tuple[str, int], list[LogRecord]], scorer: Scorer, linker: Linker, settings: Settings
+    logs: dict[tuple[str, int], list[LogRecord]],
+    scorer: Scorer,
+    linker: Linker,
+    settings: Settings,
+    scored_by: Mapping[str, Scorer] | None = None,
 ) -> OracleResult:
     """The counts of a log that was read."""
     result = OracleResult()
@@ -134,8 +154,13 @@ def count(
         if records:
             result.offsets[place] = records[-1].offset
     for stream, messages in admitted.items():
-        rate(messages, scorer)
-        _count_stream(stream, messages, scorer.version, settings.story_window_s * 1000, result)
+        by_model: dict[str, tuple[Scorer, list[Told]]] = {}
+        for told in messages:
+            model = (scored_by or {}).get(told.position, scorer)
+            by_model.setdefault(model.version, (model, []))[1].append(told)
+        for model, its in by_model.values():
+            rate(its, model)
+        _count_stream(stream, messages, settings.story_window_s * 1000, result)
     for (stream, _), counters in result.counters.items():
         result.merged.setdefault(stream, Counter()).update(counters)
     return result
@@ -210,12 +235,13 @@ def rate(messages: list[Told], scorer: Scorer) -> None:
         batch = messages[begin : begin + SCORED_AT_ONCE]
         scores = scorer.score([told.text for told in batch])
         for told, topic, sentiment in zip(batch, scores.topic.tolist(), scores.sentiment.tolist(), strict=True):
+            told.model = scorer.version
             told.topic = scorer.topics[topic.index(max(topic))]
             told.sentiment = sentiment.index(max(sentiment))
             told.score = round((sentiment[2] - sentiment[0]) * 1_000_000)
 
 
-def _count_stream(stream: str, messages: list[Told], version: str, window_ms: int, result: OracleResult) -> None:
+def _count_stream(stream: str, messages: list[Told], window_ms: int, result: OracleResult) -> None:
     first_of = _first_of_each_id(messages, result)
     counted = []
     for told in messages:
@@ -231,7 +257,7 @@ def _count_stream(stream: str, messages: list[Told], version: str, window_ms: in
         result.counters[told.record.place]["stories" if opens else "copies"] += 1
         for size in (MINUTE, FIVE_MINUTES, HOUR, DAY):
             start = told.at_ms // 1000 - told.at_ms // 1000 % size
-            _add(result, (stream, size, start, "", "model", version), 1)
+            _add(result, (stream, size, start, "", "model", told.model), 1)
             for entity in ("", *told.entities):
                 sign = "-0+"[told.sentiment]
                 _add(result, (stream, size, start, told.topic, entity, "m" + sign), 1)
@@ -262,9 +288,12 @@ def _openers(counted: list[Told], window_ms: int, result: OracleResult) -> Itera
             opener = group[0]
             copies = [told for told in group if told.at_ms - opener.at_ms <= window_ms]
             group = group[len(copies) :]
-            if len({told.cell() for told in copies}) > 1:
+            partitions = len({told.record.partition for told in copies})
+            # Copies of one partition and one time come in the log's order, whichever model scored each of them.
+            ordered = partitions == len({told.at_ms for told in copies}) == 1
+            if not ordered and len({told.cell() for told in copies}) > 1:
                 raise Ambiguous(f"copies of {text[:60]!r} count in different cells")
-            if len({told.record.partition for told in copies}) > 1:
+            if partitions > 1:
                 result.races |= {"stories", "copies"}
             yield opener
 

@@ -49,6 +49,10 @@ class Reader:
         raws = pipelined(self.redis, [("HGETALL", keys.partition_state(stream, n)) for n in numbers])
         return [_state(stream, number, raw) for number, raw in zip(numbers, raws, strict=True)]
 
+    def newest_ms(self, stream: str) -> int:
+        """The latest event time counted in a stream, -1 if none."""
+        return max((state.watermark_ms for state in self.states(stream)), default=-1)
+
     def partitions(self, stream: str) -> list[int]:
         """The partitions of a stream that have ever been counted, ascending."""
         return sorted(int(n) for n in cast(set[bytes], self.redis.smembers(keys.partitions(stream))))

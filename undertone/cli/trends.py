@@ -32,6 +32,9 @@ def trends(
         typer.Option("--to", metavar="TIME", help="Not included (default: the newest counted).", show_default=False),
     ] = None,
     window: Annotated[str, typer.Option(help="1m, 5m, 1h or 1d.")] = "5m",
+    models: Annotated[
+        bool, typer.Option("--models", help="Which model versions scored the messages of each window, instead.")
+    ] = False,
     redis_url: RedisUrl = None,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +56,9 @@ def trends(
     if topic is not None and topic not in store.topics():
         raise InputError(f"topic {topic!r} is not known: valid are {', '.join(store.topics()) or 'none yet'}")
     symbol = None if entity is None else Linker.load(chosen.entities_file).symbol(entity)
-    end_ms = parse_moment(end) if end else (bucket(_newest_ms(store, stream), size_s) + size_s) * 1000
+    newest_ms = store.newest_ms(stream)
+    now_ms = newest_ms if newest_ms >= 0 else int(time.time() * 1000)
+    end_ms = parse_moment(end) if end else (bucket(now_ms, size_s) + size_s) * 1000
     start_ms = parse_moment(start) if start else end_ms - DEFAULT_WINDOWS * size_s * 1000
     if start_ms >= end_ms:
         raise InputError(
@@ -62,6 +67,11 @@ def trends(
     if (end_ms - start_ms) // 1000 > WINDOW_TTL_S[size_s]:
         days = WINDOW_TTL_S[size_s] // 86_400
         raise InputError(f"windows of {window} are kept for {days} days: ask for less, or for a larger --window")
+    if models:
+        if topic is not None or entity is not None:
+            raise InputError("--models counts the messages of whole windows: leave --topic and --entity out")
+        _print_models(store, stream, window, start_ms, end_ms, as_json)
+        return
     merged = select(store, stream, size_s, start_ms, end_ms, topic, symbol)
     if as_json:
         for at_s, counts in merged.items():
@@ -99,6 +109,19 @@ def select(
     return {at_s: total(cells.values()) for at_s, cells in sorted(windows.items()) if cells}
 
 
-def _newest_ms(store: Store, stream: str) -> int:
-    newest = max((state.watermark_ms for state in store.states(stream)), default=-1)
-    return newest if newest >= 0 else int(time.time() * 1000)
+def _print_models(store: Store, stream: str, window: str, start_ms: int, end_ms: int, as_json: bool) -> None:
+    from undertone.messages import from_ms
+    from undertone.trends import parse_size
+
+    size_s = parse_size(window)
+    found = sorted(store.models(stream, size_s, start_ms, end_ms).items())
+    if as_json:
+        for at_s, versions in found:
+            times = {"start": from_ms(at_s * 1000), "end": from_ms((at_s + size_s) * 1000)}
+            print_json({"stream": stream, "window": window, **times, "models": dict(sorted(versions.items()))})
+    elif not found:
+        print("Nothing was counted there.")
+    else:
+        rows = [(local_time(at_s * 1000), name, n) for at_s, versions in found for name, n in sorted(versions.items())]
+        columns = [("window (UTC)", "left"), ("model", "left"), ("messages", "right")]
+        table(columns, rows, title=f"{stream} · {window}, messages by model")
