@@ -37,7 +37,7 @@ from stream.writer import Writer
 from undertone import broker
 from undertone.entities import Linker
 from undertone.errors import UndertoneError
-from undertone.registry import Registry, resolve
+from undertone.registry import open_registry, resolve
 from undertone.scorer import Scorer, load_scorer
 from undertone.settings import Settings
 from undertone.shadow_store import ShadowStore
@@ -140,14 +140,13 @@ class _Worker:
     def _load(self) -> Scorer:
         """The scorer to begin with. Where the registry's champion is meant, it is followed from then on."""
         settings = self._settings
-        if settings.registry is None or settings.model != "default":
-            scorer = load_scorer(resolve(settings), threads=settings.threads)
-            check(scorer)
-            return scorer
-        registry = Registry.open(settings.registry, settings.data / "models")
-        champion = registry.state().champion
-        scorer = load_scorer(registry.folder(champion), threads=settings.threads)
+        registry = open_registry(settings) if settings.model == "default" else None
+        champion = "" if registry is None else registry.state().champion
+        folder = resolve(settings) if registry is None else registry.folder(champion)
+        scorer = load_scorer(folder, threads=settings.threads)
         check(scorer)
+        if registry is None:
+            return scorer
         self._reload = Reload(
             registry,
             champion,
