@@ -74,6 +74,8 @@ def _check_onnx(name: str, data: bytes) -> None:
         raise ValueError(f"{name} carries training graphs, which serving has no use for")
     if found.ir_version not in IR_VERSIONS:
         raise ValueError(f"{name} has IR version {found.ir_version}, valid are {_span(IR_VERSIONS)}")
+    if not found.opsets:
+        raise ValueError(f"{name} says no opset")
     for domain, version in sorted(found.opsets):
         if version not in OPSETS[domain]:
             raise ValueError(
