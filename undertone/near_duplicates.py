@@ -1,0 +1,41 @@
+"""Which texts nearly repeat one of another set: an exact join on token Jaccard similarity, without comparing all pairs.
+
+For sets at rest, such as train against test. The stream's own search (`stream/stories.py`) has to answer at once and
+estimates.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from undertone.text import normalise
+
+JACCARD = 0.8
+
+
+def near(texts: Sequence[str], others: Iterable[str]) -> list[bool]:
+    """Return for each text whether its token Jaccard similarity to some other text is at least `JACCARD`.
+
+    Tokens are the words of `undertone.text.normalise`. Prefix filtering (Chaudhuri et al. 2006): two sets of
+    similarity ≥ t share a token among the |x| - ⌈t|x|⌉ + 1 rarest of each, so only those are indexed.
+    """
+    other_sets = [frozenset(normalise(text).split()) for text in others]
+    text_sets = [frozenset(normalise(text).split()) for text in texts]
+    frequency = Counter(token for tokens in (*other_sets, *text_sets) for token in tokens)
+
+    def rarest(tokens: frozenset[str]) -> list[str]:
+        kept = len(tokens) - -(-len(tokens) * 8 // 10) + 1
+        return sorted(tokens, key=lambda token: (frequency[token], token))[:kept]
+
+    index: defaultdict[str, list[int]] = defaultdict(list)
+    for position, tokens in enumerate(other_sets):
+        for token in rarest(tokens):
+            index[token].append(position)
+
+    def is_near(tokens: frozenset[str]) -> bool:
+        candidates = {position for token in rarest(tokens) for position in index.get(token, ())}
+        return any(
+            len(tokens & other_sets[position]) >= JACCARD * len(tokens | other_sets[position])
+            for position in candidates
+        )
+
+    return [is_near(tokens) for tokens in text_sets]
