@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from undertone import broker
-from undertone.errors import BrokerError
 from undertone.sending import Sender
 from undertone.settings import Settings
 from undertone.topics import DEAD_LETTERS
+from undertone.whole_topic import whole_topic
 
 PREFIX = "undertone-"
 OMITTED = "value-omitted"
@@ -59,33 +59,12 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
     Raises:
         BrokerError: if Kafka cannot be reached or has no dead-letter topic.
     """
-    from kafka import TopicPartition
-
-    consumer = broker.consumer(settings)
-    try:
-        with broker.explained(settings):
-            numbers = sorted(consumer.partitions_for_topic(DEAD_LETTERS))
-            if not numbers:
-                raise BrokerError(
-                    f"Kafka at {settings.bootstrap_servers} has no topic {DEAD_LETTERS!r}: "
-                    "create the topics with `undertone topics create`"
-                )
-            places = [TopicPartition(DEAD_LETTERS, number) for number in numbers]
-            ends = consumer.end_offsets(places)
-            consumer.assign(places)
-            consumer.seek_to_beginning(*places)
-            seen: set[str] = set()
-            while any(consumer.position(place) < ends[place] for place in places):
-                for place, records in consumer.poll(timeout_ms=broker.FETCH_WAIT_MS).items():
-                    for record in records:
-                        if record.offset >= ends[place]:
-                            continue
-                        letter = parse(record)
-                        if letter.position not in seen:
-                            seen.add(letter.position)
-                            yield letter
-    finally:
-        consumer.close()
+    seen: set[str] = set()
+    for record in whole_topic(settings, DEAD_LETTERS):
+        letter = parse(record)
+        if letter.position not in seen:
+            seen.add(letter.position)
+            yield letter
 
 
 def parse(record: Any) -> DeadLetter:
