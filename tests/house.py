@@ -160,17 +160,16 @@ class House:
         ahead = {place: (commit, offsets[place]) for place, commit in commits.items() if commit}
         assert all(commit <= offset + 1 for commit, offset in ahead.values()), ahead
 
-    def scored_by(self) -> dict[str, str]:
-        """The model that scored each message, by position, as the topic ``scored`` has it.
-
-        What was scored twice, since a worker died in between, was counted the last time.
-        """
-        return {one.position: one.model for one in map(_scored, self.records("scored"))}
+    def scored(self) -> Iterator[Scored]:
+        """All scored messages, those of one position in order."""
+        for one in self.records("scored"):
+            yield msgspec.json.decode(one.value, type=Scored)
 
     def assert_exact(self, models: Iterable[Scorer] = ()) -> oracle.OracleResult:
         """Invariants I1, I2 and I6, against the linear replay of Kafka's log; `models` are all that served, if many."""
         by_version = {scorer.version: scorer for scorer in models}
-        scored_by = {where: by_version[version] for where, version in self.scored_by().items()} if by_version else {}
+        # What was scored twice, since a worker died in between, was counted the last time.
+        scored_by = {one.position: by_version[one.model] for one in self.scored()} if by_version else {}
         result = oracle.replay(
             self.settings.bootstrap_servers,
             self.settings.streams,
@@ -245,10 +244,6 @@ def messages(count: int, *, seed: int, partitions: int = 2) -> Iterator[Sent]:
         else:
             last[partition] = body
         yield Sent(partition, json.dumps(body).encode(), key=body["id"].encode())
-
-
-def _scored(record: Any) -> Scored:
-    return msgspec.json.decode(record.value, type=Scored)
 
 
 def pause(seconds: float) -> None:

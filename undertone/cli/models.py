@@ -13,12 +13,14 @@ import typer
 from undertone.cli.group import REFUSED, group
 from undertone.cli.options import Json
 from undertone.cli.output import print_json, table
+from undertone.cli.shadow import shadow
 
 if TYPE_CHECKING:
     from undertone.model.artefact import Manifest
     from undertone.registry import Registry, State
 
 models = group("Which models there are, which one serves, and changing that.")
+models.command(epilog="Example: undertone models shadow --stream news --json")(shadow)
 
 SEPARATOR = " · "
 
