@@ -49,6 +49,7 @@ def test_the_commands_that_the_design_names_are_there() -> None:
         "alerts",
         "topics",
         "dead-letters",
+        "labels",
         "models",
         "schemas",
         "doctor",

@@ -11,8 +11,9 @@ from undertone.cli.dead_letters import dead_letters
 from undertone.cli.demo import demo
 from undertone.cli.doctor import doctor
 from undertone.cli.group import Commands
-from undertone.cli.models import models
+from undertone.cli.labels import labels
 from undertone.cli.produce import produce
+from undertone.cli.promotion import models
 from undertone.cli.replay import replay
 from undertone.cli.schemas import schemas
 from undertone.cli.score import score
@@ -60,6 +61,7 @@ app.command(epilog="Example: undertone trends --stream news --entity AAPL --wind
 app.add_typer(alerts, name="alerts")
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(labels, name="labels")
 app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
 app.command(epilog="Example: undertone doctor --bootstrap-servers kafka:9092 --no-embedded")(doctor)
