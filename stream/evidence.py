@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from undertone.keys import EVIDENCE_PER_SERIES
 from undertone.messages import Evidence, Message, Sentiment, encode
 from undertone.text import clean
+
+if TYPE_CHECKING:
+    from stream.detector import Rule
+    from undertone.trends import Series
 
 TEXT_CHARACTERS = 500
 """Characters of a text that its evidence keeps."""
@@ -42,6 +49,18 @@ def document(
         model=model,
     )
     return encode(evidence).decode()
+
+
+def behind(kept: Iterable[Evidence], rule: Rule, series: Series, begin_ms: int, end_ms: int) -> list[Evidence]:
+    """The stories of a series that a rule looks at, published in [begin_ms, end_ms), in the order given."""
+    return [
+        one
+        for one in kept
+        if begin_ms <= one.published_ms < end_ms
+        and (not rule.negative or one.sentiment is Sentiment.NEGATIVE)
+        and (not series.topic or one.topic == series.topic)
+        and (not series.entity or series.entity in one.entities)
+    ]
 
 
 class EvidenceMemory:

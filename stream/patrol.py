@@ -14,11 +14,12 @@ import msgspec
 from stream.alerting import Change, Episode, Key, Seen, alert_id
 from stream.baseline import HISTORY_H
 from stream.detector import WINDOWS_S, Rule
+from stream.evidence import behind
 from stream.explain import explain, is_news, name_of
 from stream.lookout import MASK_H, Lookout
 from stream.rings import MINUTES
 from undertone.alert_store import AlertStore, Conflict, Publication
-from undertone.messages import Alert, AlertState, Evidence, Sentiment, to_ms
+from undertone.messages import Alert, AlertState, Evidence, to_ms
 from undertone.store import Store
 from undertone.trends import Counts, Series
 
@@ -256,14 +257,7 @@ class _Stories:
         """The stories of a series, as the rule looks at it, in the window that ends with ``minute``."""
         self._read()
         end = (self.minute + 1) * MINUTE_MS
-        return [
-            one
-            for one in self._found.values()
-            if end - window_s * 1000 <= one.published_ms < end
-            and (not rule.negative or one.sentiment is Sentiment.NEGATIVE)
-            and (not series.topic or one.topic == series.topic)
-            and (not series.entity or series.entity in one.entities)
-        ]
+        return behind(self._found.values(), rule, series, end - window_s * 1000, end)
 
     def _read(self) -> None:
         end = (self.minute + 1) * MINUTE_MS
