@@ -25,8 +25,7 @@ def export_labels(
     gate: Annotated[
         list[Path] | None,
         typer.Option(
-            help="File with the texts that must never train (column text), or with their hashes "
-            "(default: the hashes of the shipped model's gate set).",
+            help="File with more texts that must never train (column text), or with their hashes (.xxh64).",
             show_default=False,
         ),
     ] = None,
@@ -44,7 +43,8 @@ def export_labels(
 ) -> None:
     """Write the labels that may train, one answer a text, and say what was set aside and why.
 
-    Texts of the gate set, and their near repeats, never leave; nor do labels that are disputed or in quarantine.
+    Texts of a gate set, and their near repeats, never leave; nor do labels that are disputed or in quarantine. Of the
+    shipped model's gate set only hashes are at hand, which find the same words and one word more.
     """
     from undertone import labels as rule
     from undertone.errors import InputError
@@ -92,10 +92,8 @@ def _format(file: Path) -> str:
 def _gate(paths: list[Path] | None) -> Gate:
     from undertone.labels import Gate
 
-    if not paths:
-        return Gate.shipped()
-    found = Gate()
-    for path in paths:
+    found = Gate.shipped()
+    for path in paths or ():
         found |= Gate.read(path)
     return found
 

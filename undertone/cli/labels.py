@@ -76,9 +76,7 @@ def _show_labels(arrivals: list[Arrival], *, as_json: bool) -> None:
     rows = [
         (
             f"{label.labelled_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            label.labelled_by,
-            label.source,
-            _says(label),
+            *map(_plain, (label.labelled_by, label.source, _says(label))),
             _brief(label.text),
         )
         for label, _ in arrivals
@@ -97,11 +95,15 @@ def _show_aside(aside: list[SetAside], limit: int, *, as_json: bool, none: str) 
         print(none)
         return
     columns = [("reason", "left"), ("by", "left"), ("about", "left"), ("detail", "left"), ("text", "left")]
-    table(columns, [(one.reason, ", ".join(one.by), one.about, one.detail, _brief(one.text)) for one in aside[:limit]])
+    rows = [
+        (one.reason, *map(_plain, (", ".join(one.by), one.about, one.detail)), _brief(one.text))
+        for one in aside[:limit]
+    ]
+    table(columns, rows)
     if len(aside) > limit:
         print(f"and {len(aside) - limit:,} more: see --limit")
     people = Counter(name for one in aside for name in one.by)
-    print("By person: " + ", ".join(f"{name} {count:,}" for name, count in people.most_common(20)))
+    print("By person: " + ", ".join(f"{_plain(name)} {count:,}" for name, count in people.most_common(20)))
 
 
 @labels.command(epilog='Example: undertone labels add "Acme cuts its forecast" --sentiment negative --by maria')
@@ -196,7 +198,7 @@ def _send(chosen: Settings, label: Label, *, as_json: bool) -> None:
     if as_json:
         print_json(_shape(label))
     else:
-        print(f"{label.labelled_by}: {_says(label)}: {_brief(label.text)}")
+        print(f"{label.labelled_by}: {_plain(_says(label))}: {_brief(label.text)}")
 
 
 def _shape(label: Label) -> dict[str, Any]:
@@ -214,9 +216,13 @@ def _says(label: Label) -> str:
     return ", ".join(filter(None, (label.sentiment, label.topic, towards)))
 
 
-def _brief(text: str) -> str:
-    """A foreign text on one line of a terminal: nothing in it may steer it."""
+def _plain(text: str) -> str:
+    """Foreign words for a terminal: on one line, and nothing in them may steer it."""
     from undertone.text import clean
 
-    shown = clean(text)
+    return clean(text)
+
+
+def _brief(text: str) -> str:
+    shown = _plain(text)
     return shown if len(shown) <= 80 else shown[:79] + "…"
