@@ -1,29 +1,33 @@
-"""Step 3: a small BERT learns to answer as the teacher does, for both tasks on every text.
+"""Step 5: a small BERT learns to answer as the teachers do, for every question on every text.
 
-The loss has three parts: the teacher's softened answers (Hinton et al. 2015: KL at temperature T, times T²),
-the true labels where known, and the teacher's pooled vector, which says more than 23 logits.
+The loss has up to four parts: the teachers' softened answers (Hinton et al. 2015: KL at temperature T, times T²,
+averaged over an ensemble of teachers), the true labels where known, the first teacher's pooled vector, which says more
+than some logits, and the likeness of the texts of a batch to each other as the teacher sees it (Park et al. 2019).
+`docs/experiments.md` says what each is worth.
 """
 
 import json
 import logging
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from training.augment import Augmenter
-from training.batches import Batch, batches, encode, load_tokenizer
-from training.network import TwoHeads, base_folder, build_student, build_teacher, task_loss
-from training.plan import Plan
+from training.augment import Augmenter, Mentioned
+from training.batches import Batch, Encoded, batches, encode, load_tokenizer
+from training.checkpoints import CHECKPOINT, checkpoint, restore, save_state
+from training.plan import Plan, bert_config
+from training.rows import load_rows, load_unlabelled, prose_rows
 from training.shrink import shrink
-from training.teach import held_out
+from training.teach import fold, held_out, in_words
+from training.tracking import Tracking
 from training.vocabulary import trim_tokenizer
-from undertone.text import model_input
+from undertone.model.network import Network, base_folder, build_student, build_teacher, mean_of, task_loss
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +36,11 @@ log = logging.getLogger(__name__)
 class Targets:
     """What the student is to learn. Row r of variant v is text `texts[v][r]`, variant 0 the text itself."""
 
-    texts: list[list[str]]
+    texts: list[list[Mentioned]]
     pooled: Tensor  # (variants, rows, teacher width), fp16
-    labels: Tensor  # (rows, 2): topic, sentiment; -1 unknown
+    soft: dict[str, Tensor]  # by head: the teachers' mean logits, (variants, rows, labels), fp16
+    labels: Tensor  # (rows, heads); -1 unknown
+    named: Tensor  # (rows,): whether the row asks about an entity
 
 
 def distil(plan: Plan) -> None:
@@ -43,35 +49,32 @@ def distil(plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     folder = plan.student_folder
     folder.mkdir(parents=True, exist_ok=True)
-    summary = json.loads((plan.prepared / "prepared.json").read_text())
-    topics, sentiments = len(summary["topics"]), len(summary["sentiments"])
-    teacher = load_teacher(plan, topics, sentiments)
+    teacher = load_teacher(plan)
     targets = teacher_targets(plan, teacher)
 
     tokenizer_file = base_folder(plan.base) / "tokenizer.json"
     teacher_ids = encode(load_tokenizer(tokenizer_file, plan.max_tokens), targets.texts[0])
-    used = (piece for row in teacher_ids for piece in row)
-    trimmed, kept_pieces = trim_tokenizer(tokenizer_file.read_text(encoding="utf-8"), used, plan.vocabulary)
+    used = (piece for row in teacher_ids.ids for piece in row)
+    trimmed, kept_pieces = trim_tokenizer(tokenizer_file.read_text(encoding="utf-8"), used, plan.student.vocabulary)
     (folder / "tokenizer.json").write_text(trimmed, encoding="utf-8")
 
-    architecture = plan.student.bert_config(len(kept_pieces), plan.max_tokens)
+    architecture = bert_config(plan.student, len(kept_pieces), plan.max_tokens)
     (folder / "architecture.json").write_text(json.dumps(architecture, indent=2))
-    student = build_student(architecture, topics, sentiments)
+    student = build_student(architecture, plan.task.head_sizes)
     first, dims = shrink(teacher, plan.student, kept_pieces, plan.max_tokens, teacher_ids[:512])
     student.load_state_dict(first)
-    train_student(plan, student, teacher, targets, dims)
-    save_file(
-        {name: tensor.contiguous() for name, tensor in student.state_dict().items()}, folder / "student.safetensors"
-    )
+    state = train_student(plan, student, targets, dims)
+    save_state(state, folder / "student.safetensors")
 
 
-def train_student(plan: Plan, student: TwoHeads, teacher: TwoHeads, targets: Targets, dims: Tensor) -> None:
+def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor) -> dict[str, Tensor]:
+    """Return the averaged weights of the student after all epochs; goes on from its checkpoint if there is one."""
     tokenizer = load_tokenizer(plan.student_folder / "tokenizer.json", plan.max_tokens)
-    ids = [encode(tokenizer, texts) for texts in targets.texts]
-    calibration = pd.read_parquet(plan.prepared / "calibration.parquet")
-    order = np.random.default_rng(plan.seed)
+    encoded = [encode(tokenizer, texts) for texts in targets.texts]
+    calibration = load_rows(plan, "calibration")
+    average = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01, fused=True)
-    steps_per_epoch = -(-len(ids[0]) // plan.student_batch)
+    steps_per_epoch = -(-len(encoded[0]) // plan.student_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         plan.student_rate,
@@ -79,78 +82,133 @@ def train_student(plan: Plan, student: TwoHeads, teacher: TwoHeads, targets: Tar
         pct_start=0.06,
         anneal_strategy="linear",
     )
-    started = time.monotonic()
-    for epoch in range(plan.student_epochs):
-        student.train()
-        drawn = order.integers(len(ids), size=len(ids[0]))  # a variant for each text
-        epoch_ids = [ids[variant][row] for row, variant in enumerate(drawn)]
-        total = 0.0
-        for batch in track(
-            batches(epoch_ids, plan.student_batch, order), f"distil, epoch {epoch + 1}", steps_per_epoch
-        ):
-            rows = torch.from_numpy(batch.rows)
-            pooled = targets.pooled[torch.from_numpy(drawn[batch.rows]), rows].float()
-            loss = distillation_loss(plan, student, teacher, batch, pooled, targets.labels[rows], dims)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            total += loss.item()
-        rate = (epoch + 1) * len(ids[0]) / (time.monotonic() - started)
-        log.info(
-            "epoch %d: loss %.4f, %.0f texts/s, %s",
-            epoch + 1,
-            total / steps_per_epoch,
-            rate,
-            held_out(student, tokenizer, calibration),
-        )
+    path = plan.student_folder / CHECKPOINT
+    with Tracking(plan.out, "distil", plan.trackers) as tracking:
+        for epoch in range(restore(path, student, optimizer, schedule, average), plan.student_epochs):
+            order = np.random.default_rng((plan.seed, epoch, 3))
+            torch.manual_seed(plan.seed + epoch)  # of dropout
+            drawn = order.integers(len(encoded), size=len(encoded[0]))  # a variant for each text
+            mixed = Encoded(
+                [encoded[variant].ids[row] for row, variant in enumerate(drawn)],
+                [encoded[variant].spans[row] for row, variant in enumerate(drawn)],
+            )
+            student.train()
+            total, started = 0.0, time.monotonic()
+            plans = batches(mixed, plan.student_batch, order)
+            for batch in track(plans, f"distil, epoch {epoch + 1}", steps_per_epoch):
+                loss = distillation_loss(plan, student, batch, targets, torch.from_numpy(drawn[batch.rows]), dims)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                fold(average, student, plan.average, schedule.last_epoch)
+                total += loss.item()
+            checkpoint(path, epoch + 1, student, optimizer, schedule, average)
+            figures = held_out(_filled(student, average), tokenizer, calibration, tuple(plan.task.head_sizes))
+            figures["loss"] = total / steps_per_epoch
+            tracking.scalars(figures, epoch + 1)
+            rate = len(mixed) / (time.monotonic() - started)
+            log.info("epoch %d: %.0f texts/s, %s", epoch + 1, rate, in_words(figures))
+    path.unlink(missing_ok=True)
+    return average
 
 
 def distillation_loss(
-    plan: Plan, student: TwoHeads, teacher: TwoHeads, batch: Batch, pooled: Tensor, labels: Tensor, dims: Tensor
+    plan: Plan, student: Network, batch: Batch, targets: Targets, variants: Tensor, dims: Tensor
 ) -> Tensor:
-    """Return the loss of one batch; `pooled` is what the teacher made of it, (rows, teacher width)."""
-    own = student.pooled(batch.input_ids, batch.attention_mask)
-    dropped = student.dropout(own)
-    loss = 1.0 - nn.functional.cosine_similarity(own, pooled[:, dims]).mean()
-    for column, task in enumerate(("topic", "sentiment")):
-        logits = getattr(student, task)(dropped)
-        with torch.no_grad():
-            soft = getattr(teacher, task)(pooled) / plan.temperature
+    """Return the loss of one batch, a scalar; `variants` says which copy of each of its rows the batch holds."""
+    rows = torch.from_numpy(batch.rows)
+    states = student.hidden(batch.input_ids, batch.attention_mask)
+    own, span = mean_of(states, batch.attention_mask), mean_of(states, batch.span_mask)
+    pooled = targets.pooled[variants, rows].float()[:, dims]
+    loss = plan.pooled_weight * (1.0 - nn.functional.cosine_similarity(own, pooled).mean())
+    if plan.relation_weight:
+        loss = loss + plan.relation_weight * nn.functional.mse_loss(_likeness(own), _likeness(pooled))
+    logits = student.heads(student.dropout(own), student.dropout(span))
+    for column, head in enumerate(plan.task.head_sizes):
+        asked = targets.named[rows] if head == "entity" else torch.ones_like(targets.named[rows])
+        if not bool(asked.any()):
+            continue
+        soft = targets.soft[head][variants, rows][asked].float() / plan.temperature
         soft_loss = nn.functional.kl_div(
-            (logits / plan.temperature).log_softmax(-1), soft.log_softmax(-1), reduction="batchmean", log_target=True
+            (logits[head][asked] / plan.temperature).log_softmax(-1),
+            soft.log_softmax(-1),
+            reduction="batchmean",
+            log_target=True,
         )
         loss = loss + (1 - plan.hard_share) * plan.temperature**2 * soft_loss
-        loss = loss + plan.hard_share * task_loss(logits, labels[:, column])
+        loss = loss + plan.hard_share * task_loss(logits[head], targets.labels[rows, column])
     return loss
 
 
-def load_teacher(plan: Plan, topics: int, sentiments: int) -> TwoHeads:
-    teacher = build_teacher(plan.base, topics, sentiments)
+def _likeness(vectors: Tensor) -> Tensor:
+    """Return the cosine of each pair of rows, (rows, rows)."""
+    unit = nn.functional.normalize(vectors, dim=-1)
+    return unit @ unit.T
+
+
+def _filled(network: Network, state: dict[str, Tensor]) -> Network:
+    """Return a copy of a student with other weights, in eval mode."""
+    copy = deepcopy(network)
+    copy.load_state_dict(state)
+    return copy.eval()
+
+
+def load_teacher(plan: Plan) -> Network:
+    """Return the trained teacher of the plan's own run, in eval mode."""
+    teacher = build_teacher(plan.base, plan.task.head_sizes)
     teacher.load_state_dict(load_file(plan.teacher / "teacher.safetensors"))
     return teacher.eval()
 
 
-def teacher_targets(plan: Plan, teacher: TwoHeads) -> Targets:
-    """Return the teacher's view of all texts and their changed copies; kept in a file, as it takes minutes."""
-    train = pd.read_parquet(plan.prepared / "train.parquet")
-    plain = [model_input(text) for text in train["text"]]
-    augment = Augmenter(plain, plan.seed + 1)
-    texts = [plain, *([augment(text) for text in plain] for _ in range(plan.variants))]
-    labels = torch.tensor(train[["topic", "sentiment"]].to_numpy())
-    file = plan.student_folder / "targets.safetensors"
-    if not file.exists():
-        tokenizer = load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)
-        pooled = [pooled_of(teacher, encode(tokenizer, variant)) for variant in texts]
-        save_file({"pooled": torch.stack(pooled).half()}, file)
-    return Targets(texts, load_file(file)["pooled"], labels)
+def teacher_targets(plan: Plan, teacher: Network) -> Targets:
+    """Return the teachers' view of all texts and their changed copies; kept in files, as it takes minutes."""
+    rows = load_rows(plan, "train") + prose_rows(plan, plan.seed + 1000) + load_unlabelled(plan)
+    augment = Augmenter(rows.mentions, plan.seed + 1)
+    texts = [rows.mentions, *([augment(mention) for mention in rows.mentions] for _ in range(plan.variants))]
+    tokenizer = load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)
+    encoded = [encode(tokenizer, variant) for variant in texts]
+    view = load_view(plan, teacher, encoded, "view")
+    soft = {head: view[head].float() for head in plan.task.head_sizes}
+    for place, folder in enumerate(plan.teachers):
+        other = build_teacher(plan.base, plan.task.head_sizes)
+        other.load_state_dict(load_file(folder / "teacher.safetensors"))
+        more = load_view(plan, other.eval(), encoded, f"view-{place + 1}")
+        soft = {head: tensor + more[head] for head, tensor in soft.items()}
+    soft = {head: (tensor / (1 + len(plan.teachers))).half() for head, tensor in soft.items()}
+    named = torch.tensor([mention.end > mention.start for mention in rows.mentions])
+    return Targets(texts, view["pooled"], soft, rows.labels, named)
+
+
+def load_view(plan: Plan, teacher: Network, encoded: list[Encoded], name: str) -> dict[str, Tensor]:
+    """Return `pooled` and the logits of each head, (variants, rows, …), fp16; made a variant at a time, then kept."""
+    variants = []
+    for number, variant in enumerate(encoded):
+        path = plan.student_folder / f"{name}-{number}.safetensors"
+        if path.is_file():
+            found = load_file(path)
+        else:
+            found = view_of(teacher, variant, f"teacher's view, {number + 1} of {len(encoded)}")
+            unfinished = path.with_suffix(".unfinished")
+            save_file(found, unfinished)
+            unfinished.replace(path)
+        if len(found["pooled"]) != len(variant):
+            raise ValueError(f"{path} was made for other texts; delete {plan.student_folder} and distil again")
+        variants.append(found)
+    return {part: torch.stack([found[part] for found in variants]) for part in variants[0]}
 
 
 @torch.inference_mode()
-def pooled_of(network: TwoHeads, ids: list[list[int]], size: int = 64) -> Tensor:
-    """Return the pooled vectors of tokenised texts, (texts, width), in their order."""
-    pooled = torch.empty(len(ids), network.topic.in_features)
-    for batch in track(batches(ids, size), "teacher's view", -(-len(ids) // size)):
-        pooled[torch.from_numpy(batch.rows)] = network.pooled(batch.input_ids, batch.attention_mask)
-    return pooled
+def view_of(network: Network, encoded: Encoded, title: str, size: int = 64) -> dict[str, Tensor]:
+    """Return `pooled`, (texts, width), and the logits of each head, (texts, labels), fp16, in the texts' order."""
+    found = {"pooled": torch.empty(len(encoded), network.width, dtype=torch.float16)}
+    for batch in track(batches(encoded, size), title, -(-len(encoded) // size)):
+        rows = torch.from_numpy(batch.rows)
+        states = network.hidden(batch.input_ids, batch.attention_mask)
+        pooled = mean_of(states, batch.attention_mask)
+        found["pooled"][rows] = pooled.half()
+        for head, logits in network.heads(pooled, mean_of(states, batch.span_mask)).items():
+            empty = torch.empty(len(encoded), logits.shape[1], dtype=torch.float16)
+            found.setdefault(head, empty)[rows] = logits.half()
+    return found

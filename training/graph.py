@@ -1,6 +1,6 @@
 """Writes the student as an ONNX graph, node by node: fp32 for reference, int8 for serving.
 
-Not a general exporter: it knows BERT encoders with mean pooling and two linear heads. In exchange each node
+Not a general exporter: it knows BERT encoders with mean pooling and linear heads. In exchange each node
 is chosen: fused attention, residual norms and integer products, as ONNX Runtime runs them fastest on CPU.
 
 Activations are quantised with *fixed* ranges (static, u8), so a text's scores do not depend on what else is
@@ -9,7 +9,7 @@ AVX2 without VNNI, u8 x s8 products are added in pairs as int16, and 2 x 255 x 6
 pair of weights that never saturates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17  # the first with LayerNormalization
 FUSED = "com.microsoft"
+ENTITY = "entity"
 LARGEST_WEIGHT = 63  # 7 bits, symmetric
 
 
@@ -59,29 +60,34 @@ class _Writer:
 
 
 def write_graph(
-    state: Mapping[str, NDArray[np.float32]], architecture: Mapping[str, Any], ranges: Ranges | None
+    state: Mapping[str, NDArray[np.float32]],
+    architecture: Mapping[str, Any],
+    heads: Sequence[str],
+    ranges: Ranges | None,
 ) -> bytes:
     """Return the ONNX model of a student's weights; int8 where `ranges` are given, fp32 where None.
 
-    Inputs: `input_ids` and `attention_mask`, int64 (batch, tokens). Outputs: logits `topic`, (batch, topics),
-    and `sentiment`, (batch, sentiments), before any temperature.
+    Inputs: `input_ids` and `attention_mask`, int64 (batch, tokens); with a head `entity` also `span_mask`, which is 1
+    on the tokens that name the entity. Outputs: the logits of each head, (batch, labels), before any temperature.
     """
     writer = _Writer()
     hidden = _embeddings(writer, state, architecture, quantised=ranges is not None)
     key_mask = writer.add("Cast", "attention_mask", to=TensorProto.INT32)
     for layer in range(architecture["num_hidden_layers"]):
         hidden = _layer(writer, state, architecture, ranges, f"encoder.encoder.layer.{layer}", hidden, key_mask)
-    pooled = _mean_of_tokens(writer, hidden)
+    pooled = _mean_of_tokens(writer, hidden, "attention_mask")
+    names = ["input_ids", "attention_mask"]
+    both = ""
+    if ENTITY in heads:
+        names.append("span_mask")
+        both = writer.add("Concat", _mean_of_tokens(writer, hidden, "span_mask"), pooled, axis=-1)
     outputs = []
-    for task in ("topic", "sentiment"):  # tiny, so they stay fp32
-        weight = writer.constant(f"{task}.weight", state[f"{task}.weight"].T)
-        bias = writer.constant(f"{task}.bias", state[f"{task}.bias"])
-        writer.nodes.append(helper.make_node("Gemm", [pooled, weight, bias], [task]))
-        outputs.append(helper.make_tensor_value_info(task, TensorProto.FLOAT, ["batch", state[f"{task}.bias"].size]))
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
-        for name in ("input_ids", "attention_mask")
-    ]
+    for head in heads:  # tiny, so they stay fp32
+        weight = writer.constant(f"{head}.weight", state[f"{head}.weight"].T)
+        bias = writer.constant(f"{head}.bias", state[f"{head}.bias"])
+        writer.nodes.append(helper.make_node("Gemm", [both if head == ENTITY else pooled, weight, bias], [head]))
+        outputs.append(helper.make_tensor_value_info(head, TensorProto.FLOAT, ["batch", state[f"{head}.bias"].size]))
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in names]
     graph = helper.make_graph(writer.nodes, "student", inputs, outputs, list(writer.initializers.values()))
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="undertone")
@@ -181,8 +187,8 @@ def _add_and_norm(writer: _Writer, value: str, residual: str, norm: tuple[str, s
     return writer.add("LayerNormalization", writer.add("Add", value, residual), *norm, axis=-1, epsilon=epsilon)
 
 
-def _mean_of_tokens(writer: _Writer, hidden: str) -> str:
-    mask = writer.add("Cast", "attention_mask", to=TensorProto.FLOAT)
+def _mean_of_tokens(writer: _Writer, hidden: str, mask_name: str) -> str:
+    mask = writer.add("Cast", mask_name, to=TensorProto.FLOAT)
     axis = writer.constant("token axis", np.array([1]))
     row = writer.add("Unsqueeze", mask, axis)  # (batch, 1, tokens)
     total = writer.add("Squeeze", writer.add("MatMul", row, hidden), axis)  # (batch, width)

@@ -1,215 +1,122 @@
-"""Step 1: read the labelled sets, keep what may train a model that ships, and hold evaluation rows apart.
+"""Step 1: read the task's data, keep what may train, and hold frozen rows apart.
 
-Writes `train.parquet`, `calibration.parquet` (a held-out part of train) and `evaluation.parquet`, one row
-per distinct text with both labels where both are known, and `prepared.json` with counts and checksums.
-No text from here enters the repository.
+Writes `train.parquet`, `calibration.parquet` (a held-out part of train), `evaluation.parquet` and `unlabelled.parquet`
+(texts of sources without labels), and `prepared.json` with counts, class balance and checksums. No text from here
+enters the repository.
 """
 
-import csv
 import hashlib
 import json
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from training.plan import Plan
-from undertone.scorer import SENTIMENTS
-from undertone.text import clean, normalise
+from training.sources import UNKNOWN, Row, path_of, read
+from training.task import HEADS, PERMISSIVE, Task
+from undertone.errors import InputError
+from undertone.near_duplicates import near
+from undertone.text import normalise
 
-UNKNOWN = -1
-PERMISSIVE = frozenset({"MIT", "Apache-2.0", "BSD-3-Clause", "CC0-1.0"})
-TWITTER_SENTIMENT_ORDER = (0, 2, 1)  # bearish, bullish, neutral
-NEAR_DUPLICATE_JACCARD = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A labelled file: where it is, what its licence is and whether it may be trained on at all."""
-
-    name: str
-    path: str
-    licence: str
-    evaluation_only: bool = False
-
-
-SOURCES = {
-    source.name: source
-    for source in (
-        Source("tweets-sentiment", "twitter_fin_sentiment/sent_train.csv", "MIT"),
-        Source("tweets-sentiment-valid", "twitter_fin_sentiment/sent_valid.csv", "MIT", evaluation_only=True),
-        Source("tweets-topic", "twitter_fin_topic/train.parquet", "MIT"),
-        Source("tweets-topic-valid", "twitter_fin_topic/validation.parquet", "MIT", evaluation_only=True),
-        Source("sentfin", "sentfin/SEntFiN.csv", "MIT"),
-        Source(
-            "phrasebank-50",
-            "financial_phrasebank/Sentences_50Agree.txt",
-            "CC-BY-NC-SA-3.0",
-            evaluation_only=True,
-        ),
-    )
-}
-
-
-@dataclass(slots=True)
-class Row:
-    """One labelled text. A label that the source does not give is `UNKNOWN`."""
-
-    text: str
-    source: str
-    licence: str
-    topic: int = UNKNOWN
-    sentiment: int = UNKNOWN
-    clean: bool = True  # False: this evaluation row nearly repeats a row of its own train file
+CALIBRATION_SHARE = 0.06
+LEAKS = Path("_leaks/eval_rows_seen_in_train.json")
 
 
 def prepare(plan: Plan) -> None:
-    """Write the three sets of `plan` and their summary."""
-    seen = json.loads((plan.data / "_leaks" / "eval_rows_seen_in_train.json").read_text())
-    topics = tuple((plan.data / "twitter_fin_topic" / "classes.txt").read_text().split("\n"))
-    topics = tuple(topic for topic in topics if topic)
-
-    sentfin_train, sentfin_valid = read_sentfin(plan.data)
-    evaluation = [
-        *read_tweets_sentiment(plan.data, "tweets-sentiment-valid", seen),
-        *read_tweets_topic(plan.data, "tweets-topic-valid", seen),
-        *sentfin_valid,
-        *read_phrasebank(plan.data),
-    ]
-    candidates = [
-        *read_tweets_sentiment(plan.data, "tweets-sentiment", {}),
-        *read_tweets_topic(plan.data, "tweets-topic", {}),
-        *sentfin_train,
-    ]
-    refuse_what_may_not_train(candidates)
+    """Write the three sets of `plan` and their summary. Raises InputError where data or task do not fit."""
+    task = plan.task
+    leaks = json.loads((plan.data / LEAKS).read_text()) if (plan.data / LEAKS).is_file() else {}
+    candidates: list[Row] = []
+    evaluation: list[Row] = []
+    texts_alone: list[Row] = []
+    for source in (*task.sources, *plan.fresh):
+        rows = read(task, source, plan.data, leaks)
+        if source.use == "evaluate":
+            evaluation += rows
+        elif not source.labels:
+            texts_alone += rows
+        else:
+            held_out = [share_of(normalise(row.text), f"{source.name}-valid") < source.held_out for row in rows]
+            candidates += [row for row, held in zip(rows, held_out, strict=True) if not held]
+            evaluation += [_held_out(row) for row, held in zip(rows, held_out, strict=True) if held]
+    refuse_what_may_not_train(task, [*candidates, *texts_alone])
     merged = merge_same_texts(candidates)
-    unseen = without_near_duplicates(merged, (row.text for row in evaluation))
-    calibration = [row for row in unseen if share_of(normalise(row.text), "calibration") < 0.06]
-    train = [row for row in unseen if share_of(normalise(row.text), "calibration") >= 0.06]
+    repeats = near([row.text for row in merged], (row.text for row in evaluation))
+    unseen = [row for row, repeat in zip(merged, repeats, strict=True) if not repeat]
+    calibration = [row for row in unseen if share_of(normalise(row.text), "calibration") < CALIBRATION_SHARE]
+    train = [row for row in unseen if share_of(normalise(row.text), "calibration") >= CALIBRATION_SHARE]
+
+    texts_alone = list({normalise(row.text): row for row in texts_alone}.values())
+    repeats = near([row.text for row in texts_alone], (row.text for row in evaluation))
+    unlabelled = [row for row, repeat in zip(texts_alone, repeats, strict=True) if not repeat]
 
     plan.prepared.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("train", train), ("calibration", calibration), ("evaluation", evaluation)):
-        pd.DataFrame(rows).to_parquet(plan.prepared / f"{name}.parquet")
+    sets = {"train": train, "calibration": calibration, "evaluation": evaluation, "unlabelled": unlabelled}
+    for name, rows in sets.items():
+        pd.DataFrame(rows, columns=[field.name for field in fields(Row)]).to_parquet(plan.prepared / f"{name}.parquet")
     summary = {
-        "topics": topics,
-        "sentiments": SENTIMENTS,
+        "task": task.name,
+        "heads": {name: task.heads[name].labels for name in HEADS if name in task.heads},
         "read": Counter(row.source for row in candidates),
         "train": Counter(row.source for row in train),
         "calibration": Counter(row.source for row in calibration),
         "evaluation": Counter(row.source for row in evaluation),
+        "unlabelled": Counter(row.source for row in unlabelled),
+        "balance": {name: balance(task, name, train) for name in HEADS if name in task.heads},
         "dropped": {"same_text": len(candidates) - len(merged), "near_evaluation": len(merged) - len(unseen)},
-        "sources": [
-            {
-                "name": source.name,
-                "file": source.path,
-                "licence": source.licence,
-                "trained_on": not source.evaluation_only,
-                "sha256": hashlib.sha256((plan.data / source.path).read_bytes()).hexdigest(),
-            }
-            for source in SOURCES.values()
-        ],
+        "sources": [_provenance(plan, source) for source in (*task.sources, *plan.fresh)],
     }
-    (plan.prepared / "prepared.json").write_text(json.dumps(summary, indent=2))
+    # Last, and whole or not at all: its being there says that the step is done.
+    unfinished = plan.prepared / "prepared.json.unfinished"
+    unfinished.write_text(json.dumps(summary, indent=2, ensure_ascii=False))
+    unfinished.replace(plan.prepared / "prepared.json")
 
 
-def read_tweets_sentiment(data: Path, name: str, seen: dict[str, list[int]]) -> Iterator[Row]:
-    source = SOURCES[name]
-    repeats = set(seen.get(source.path, ()))
-    with (data / source.path).open(newline="", encoding="utf-8") as file:
-        for index, row in enumerate(csv.DictReader(file)):
-            sentiment = TWITTER_SENTIMENT_ORDER[int(row["label"])]
-            yield Row(clean(row["text"]), name, source.licence, sentiment=sentiment, clean=index not in repeats)
-
-
-def read_tweets_topic(data: Path, name: str, seen: dict[str, list[int]]) -> Iterator[Row]:
-    source = SOURCES[name]
-    repeats = set(seen.get(source.path, ()))
-    frame = pd.read_parquet(data / source.path)
-    for index, (text, label) in enumerate(zip(frame["text"], frame["label"], strict=True)):
-        yield Row(clean(text), name, source.licence, topic=int(label), clean=index not in repeats)
-
-
-def read_sentfin(data: Path) -> tuple[list[Row], list[Row]]:
-    """Return (train, valid) headlines whose entities agree on one label; 15 % by hash are valid."""
-    source = SOURCES["sentfin"]
-    train, valid = [], []
-    with (data / source.path).open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            # The column is a Python dict whose names hold bare apostrophes: only the labels are safe to read.
-            labels = set(re.findall(r": ['\"](negative|neutral|positive)['\"]", row["Decisions"]))
-            if len(labels) != 1:
-                continue
-            text = clean(row["Title"])
-            sentiment = SENTIMENTS.index(labels.pop())
-            if share_of(normalise(text), "sentfin-valid") < 0.15:
-                valid.append(Row(text, "sentfin-valid", source.licence, sentiment=sentiment))
-            else:
-                train.append(Row(text, "sentfin", source.licence, sentiment=sentiment))
-    return train, valid
-
-
-def read_phrasebank(data: Path) -> Iterator[Row]:
-    source = SOURCES["phrasebank-50"]
-    for line in (data / source.path).read_text(encoding="latin-1").splitlines():
-        text, _, label = line.rpartition("@")
-        yield Row(clean(text), source.name, source.licence, sentiment=SENTIMENTS.index(label))
-
-
-def refuse_what_may_not_train(rows: Iterable[Row]) -> None:
-    """Raise ValueError on the first row whose licence or role forbids training a model that ships."""
+def refuse_what_may_not_train(task: Task, rows: Iterable[Row]) -> None:
+    """Raise InputError on the first row whose licence or role forbids training a model that ships."""
+    frozen = {source.name for source in task.sources if source.use == "evaluate" or source.benchmark}
     for row in rows:
-        if row.licence not in PERMISSIVE or SOURCES[row.source].evaluation_only:
-            raise ValueError(
+        if row.source in frozen or (task.shippable and row.licence not in PERMISSIVE):
+            raise InputError(
                 f"A row of {row.source!r} (licence {row.licence}) may not train a model that ships; "
-                f"valid are train files under {', '.join(sorted(PERMISSIVE))}"
+                f"valid are training sources under {', '.join(sorted(PERMISSIVE))}"
             )
 
 
 def merge_same_texts(rows: Iterable[Row]) -> list[Row]:
-    """Return one row per normalised text, with both labels where known; a tied label becomes unknown."""
+    """Return one row per normalised text and entity; a tied label becomes unknown.
+
+    The first row of a text carries its topic and sentiment where known; its rows for other entities carry those
+    entities' labels alone.
+    """
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[normalise(row.text)].append(row)
     merged = []
     for group in groups.values():
-        first = group[0]
-        first.topic = _majority(row.topic for row in group)
-        first.sentiment = _majority(row.sentiment for row in group)
-        if first.topic != UNKNOWN or first.sentiment != UNKNOWN:
-            merged.append(first)
+        mentions: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in group:
+            mentions[row.text[row.start : row.end].lower()].append(row)
+        named = [of_entity for name, of_entity in mentions.items() if name]
+        firsts = [of_entity[0] for of_entity in named] or [group[0]]
+        for first, of_entity in zip(firsts, named, strict=False):
+            first.entity = _majority(row.entity for row in of_entity)
+        topic, sentiment = _majority(row.topic for row in group), _majority(row.sentiment for row in group)
+        for place, first in enumerate(firsts):
+            first.topic, first.sentiment = (UNKNOWN, UNKNOWN) if place else (topic, sentiment)
+            if (first.topic, first.sentiment, first.entity) != (UNKNOWN, UNKNOWN, UNKNOWN):
+                merged.append(first)
     return merged
 
 
-def without_near_duplicates(rows: list[Row], others: Iterable[str]) -> list[Row]:
-    """Return the rows whose token Jaccard similarity to every other text is below 0.8.
-
-    Prefix filtering (Chaudhuri et al. 2006): two sets of similarity ≥ t share a token among the
-    |x| - ⌈t|x|⌉ + 1 rarest of each, so only those are indexed.
-    """
-    other_sets = [frozenset(normalise(text).split()) for text in others]
-    row_sets = [frozenset(normalise(row.text).split()) for row in rows]
-    frequency = Counter(token for tokens in (*other_sets, *row_sets) for token in tokens)
-
-    def rarest(tokens: frozenset[str]) -> list[str]:
-        kept = len(tokens) - -(-len(tokens) * 8 // 10) + 1
-        return sorted(tokens, key=lambda token: (frequency[token], token))[:kept]
-
-    index: defaultdict[str, list[int]] = defaultdict(list)
-    for position, tokens in enumerate(other_sets):
-        for token in rarest(tokens):
-            index[token].append(position)
-
-    def is_near(tokens: frozenset[str]) -> bool:
-        near = {position for token in rarest(tokens) for position in index.get(token, ())}
-        return any(
-            len(tokens & other_sets[position]) >= NEAR_DUPLICATE_JACCARD * len(tokens | other_sets[position])
-            for position in near
-        )
-
-    return [row for row, tokens in zip(rows, row_sets, strict=True) if not is_near(tokens)]
+def balance(task: Task, head: Any, rows: Iterable[Row]) -> dict[str, int]:
+    """Return the number of rows by label of a head."""
+    counts = Counter(getattr(row, head) for row in rows)
+    return {label: counts[place] for place, label in enumerate(task.labels(head))}
 
 
 def share_of(key: str, purpose: str) -> float:
@@ -218,8 +125,24 @@ def share_of(key: str, purpose: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def _held_out(row: Row) -> Row:
+    row.source = f"{row.source}-valid"
+    return row
+
+
 def _majority(labels: Iterable[int]) -> int:
     counts = Counter(label for label in labels if label != UNKNOWN).most_common(2)
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return UNKNOWN
     return counts[0][0]
+
+
+def _provenance(plan: Plan, source: Any) -> dict[str, Any]:
+    path = path_of(source, plan.data)
+    return {
+        "name": source.name,
+        "file": source.file,
+        "licence": source.licence,
+        "trained_on": source.use != "evaluate",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+    }

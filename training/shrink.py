@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from training.batches import batches
-from training.network import TwoHeads
-from training.plan import StudentSize
+from training.batches import Encoded, batches
+from training.task import Student
+from undertone.model.network import ENTITY, Network
 
 
 def shrink(
-    teacher: TwoHeads, size: StudentSize, kept_pieces: Sequence[int], max_tokens: int, ids: list[list[int]]
+    teacher: Network, size: Student, kept_pieces: Sequence[int], max_tokens: int, ids: Encoded
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Return (the student's state, the teacher's hidden dimensions that it keeps).
 
@@ -48,14 +48,14 @@ def shrink(
         first |= _pick(state, f"{old}.output.dense", f"{new}.output.dense", dims, neurons)
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             first |= _pick(state, f"{old}.{name}", f"{new}.{name}", dims)
-    for task in ("topic", "sentiment"):
-        first[f"{task}.weight"] = state[f"{task}.weight"][:, dims]
-        first[f"{task}.bias"] = state[f"{task}.bias"]
+    for head in teacher.head_names:
+        columns = torch.cat([dims, dims + teacher.width]) if head == ENTITY else dims  # the span's, then the text's
+        first |= _pick(state, head, head, torch.arange(len(state[f"{head}.bias"])), columns)
     return {name: tensor.clone().contiguous() for name, tensor in first.items()}, dims
 
 
 @torch.inference_mode()
-def neuron_use(teacher: TwoHeads, ids: list[list[int]]) -> list[Tensor]:
+def neuron_use(teacher: Network, ids: Encoded) -> list[Tensor]:
     """Return for each layer what each feed-forward neuron adds to the output: its RMS times its weights' norm."""
     layers = teacher.encoder.encoder.layer
     sums = [torch.zeros(layer.output.dense.in_features) for layer in layers]

@@ -12,8 +12,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from undertone import broker, ports, registry
+from undertone import broker, ports
 from undertone.errors import UndertoneError
+from undertone.model import artefact
 from undertone.scorer import SHIPPED_STUDENT
 from undertone.settings import Settings
 from undertone.store import Store
@@ -61,7 +62,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
         return
     path = SHIPPED_STUDENT if settings.model == "default" else Path(settings.model)
     try:
-        manifest = registry.verify(path)
+        manifest = artefact.verify(path)
     except UndertoneError as error:
         yield Finding("model", Colour.RED, str(error), "Restore the folder, or set UNDERTONE_MODEL to another")
     else:

@@ -6,19 +6,29 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training.batches import batches
-from training.export import activation_ranges, onnx_logits
+from training.batches import Encoded, batches, encode_texts, load_tokenizer
+from training.compress import activation_ranges, onnx_logits
 from training.graph import write_graph
-from training.network import TwoHeads, build_student, load_student
-from undertone import registry
+from training.metrics import softmax
+from training.teach import logits_of
 from undertone.errors import ModelError
-from undertone.scorer import SHIPPED_STUDENT, OnnxScorer, Scorer, Scores, TrivialScorer, load_scorer
-from undertone.text import model_input
+from undertone.model import artefact
+from undertone.model.network import Network, build_student, load_student
+from undertone.scorer import (
+    SHIPPED_STUDENT,
+    Mention,
+    OnnxScorer,
+    Scorer,
+    Scores,
+    TrivialScorer,
+    encode_mentions,
+    load_scorer,
+    onnx_session,
+)
 
 TEXTS = [
     "$ACME plunges 12% after it warns on full-year profit, lenders are worried https://t.co/x",
@@ -126,61 +136,51 @@ def test_a_tampered_model_is_refused_and_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_right_sums_that_does_not_load_is_a_model_error(tmp_path: Path) -> None:
-    shipped = registry.verify(SHIPPED_STUDENT)
+    shipped = artefact.verify(SHIPPED_STUDENT)
     files: dict[str, bytes | Path] = {name: SHIPPED_STUDENT / name for name in shipped.files}
-    registry.write(tmp_path / "broken", files | {"tokenizer.json": b"{}"}, shipped)
+    artefact.write(tmp_path / "broken", files | {"tokenizer.json": b"{}"}, shipped)
     with pytest.raises(ModelError, match="does not load"):
         load_scorer(tmp_path / "broken")
 
 
 def test_temperatures_of_the_manifest_soften_the_scores(tmp_path: Path) -> None:
-    shipped = registry.verify(SHIPPED_STUDENT)
+    shipped = artefact.verify(SHIPPED_STUDENT)
     files: dict[str, bytes | Path] = {name: SHIPPED_STUDENT / name for name in shipped.files}
-    doubled = msgspec.structs.replace(
-        shipped,
-        temperatures=registry.Temperatures(shipped.temperatures.topic * 2, shipped.temperatures.sentiment * 3),
+    factors = {"topic": 2, "sentiment": 3}
+    heads = tuple(
+        msgspec.structs.replace(head, temperature=head.temperature * factors.get(head.name, 1))
+        for head in shipped.heads
     )
-    registry.write(tmp_path / "soft", files, doubled)
+    doubled = msgspec.structs.replace(shipped, heads=heads)
+    artefact.write(tmp_path / "soft", files, doubled)
     before, after = load_scorer().score(TEXTS), load_scorer(tmp_path / "soft").score(TEXTS)
-    for part, factor in (("topic", 2), ("sentiment", 3)):
+    for part, factor in factors.items():
         powers = getattr(before, part) ** (1 / factor)
         np.testing.assert_allclose(getattr(after, part), powers / powers.sum(1, keepdims=True), atol=1e-4)
 
 
-def padded_batch(tokenizer: Tokenizer, max_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    ids = [encoding.ids for encoding in tokenizer.encode_batch([model_input(text) for text in TEXTS])]
-    [batch] = list(batches(ids, len(ids)))
-    back = np.argsort(batch.rows)
-    return batch.input_ids[back], batch.attention_mask[back]
-
-
-@torch.inference_mode()
-def probabilities(student: TwoHeads, ids: torch.Tensor, mask: torch.Tensor, temperatures: Any) -> Any:
-    topic, sentiment = student(ids, mask)
-    return np.concatenate(
-        [(topic / temperatures.topic).softmax(-1).numpy(), (sentiment / temperatures.sentiment).softmax(-1).numpy()],
-        axis=1,
-    )
-
-
 def test_int8_serving_agrees_with_pytorch_on_a_padded_batch() -> None:
     """The shipped int8 graph against fp32 PyTorch built from the shipped weights, lengths 2 to 128 in one batch."""
-    manifest = registry.verify(SHIPPED_STUDENT)
-    student = load_student(SHIPPED_STUDENT / "model.safetensors", manifest.architecture, 20, 3)
-    ids, mask = padded_batch(Tokenizer.from_file(str(SHIPPED_STUDENT / "tokenizer.json")), manifest.max_tokens)
-    assert (int(mask.sum(1).min()), int(mask.sum(1).max())) == (2, manifest.max_tokens)
-    expected = probabilities(student, ids, mask, manifest.temperatures)
-    served = rows(OnnxScorer.load(SHIPPED_STUDENT, batch_size=len(TEXTS)).score(TEXTS))
-    assert np.abs(served - expected).max() < INT8_TOLERANCE
+    manifest = artefact.verify(SHIPPED_STUDENT)
+    student = load_student(SHIPPED_STUDENT, manifest)
+    encoded = encode_texts(load_tokenizer(SHIPPED_STUDENT / "tokenizer.json", manifest.max_tokens), TEXTS)
+    assert (min(map(len, encoded.ids)), max(map(len, encoded.ids))) == (2, manifest.max_tokens)
+    logits = logits_of(student, encoded, len(TEXTS))
+    scores = OnnxScorer.load(SHIPPED_STUDENT, batch_size=len(TEXTS)).score_heads(TEXTS)
+    for name, served in scores.items():
+        head = manifest.head(name)
+        assert head is not None
+        assert np.abs(served - softmax(logits[name], head.temperature)).max() < INT8_TOLERANCE
 
 
 INT8_TOLERANCE = 0.05  # of a probability; the worst here is .017
 
 
+HEADS = {"topic": 20, "sentiment": 3, "entity": 3}
+
+
 @pytest.fixture(scope="module", params=["gelu", "relu"])
-def random_student(request: pytest.FixtureRequest) -> tuple[TwoHeads, dict[str, Any]]:
+def random_student(request: pytest.FixtureRequest) -> tuple[Network, dict[str, Any]]:
     torch.manual_seed(5)
     architecture = {
         "vocab_size": 50,
@@ -195,54 +195,79 @@ def random_student(request: pytest.FixtureRequest) -> tuple[TwoHeads, dict[str, 
         "hidden_dropout_prob": 0.1,
         "attention_probs_dropout_prob": 0.0,
     }
-    student = build_student(architecture, 20, 3).eval()
+    student = build_student(architecture, HEADS).eval()
     with torch.no_grad():  # fresh weights are too small and biases zero: errors would hide
         for parameter in student.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)
     return student, architecture
 
 
-def random_ids(count: int = 24) -> list[list[int]]:
+def random_texts(count: int = 24) -> Encoded:
     rng = np.random.default_rng(9)
-    return [rng.integers(0, 50, size=rng.integers(1, 40)).tolist() for _ in range(count)]
+    ids = [rng.integers(0, 50, size=rng.integers(1, 40)).tolist() for _ in range(count)]
+    starts = [int(rng.integers(0, len(row))) for row in ids]
+    return Encoded(ids, [(start, start + 1 + (len(row) - start) // 3) for start, row in zip(starts, ids, strict=True)])
 
 
-def torch_logits(student: TwoHeads, ids: list[list[int]], size: int) -> dict[str, Any]:
-    logits = {"topic": np.empty((len(ids), 20), np.float32), "sentiment": np.empty((len(ids), 3), np.float32)}
-    with torch.inference_mode():
-        for batch in batches(ids, size):
-            for task, value in zip(logits, student(batch.input_ids, batch.attention_mask), strict=True):
-                logits[task][batch.rows] = value.numpy()
-    return logits
-
-
-def test_the_fp32_graph_equals_pytorch_on_a_padded_batch(
-    random_student: tuple[TwoHeads, dict[str, Any]],
-) -> None:
+def test_the_fp32_graph_equals_pytorch_on_a_padded_batch(random_student: tuple[Network, dict[str, Any]]) -> None:
     student, architecture = random_student
     state = {name: tensor.numpy() for name, tensor in student.state_dict().items()}
-    graph = write_graph(state, architecture, None)
-    ids = random_ids()
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    [batch] = list(batches(ids, len(ids)))
-    topic, sentiment = session.run(
-        ["topic", "sentiment"],
-        {"input_ids": batch.input_ids.numpy(), "attention_mask": batch.attention_mask.numpy()},
-    )
+    session = onnx_session(write_graph(state, architecture, tuple(HEADS), None), threads=1)
+    encoded = random_texts()
+    [batch] = list(batches(encoded, len(encoded)))
+    feed = {name: getattr(batch, name).numpy() for name in ("input_ids", "attention_mask", "span_mask")}
     # PyTorch sees each text alone: equality then also proves that padding is masked.
-    alone = torch_logits(student, ids, 1)
-    np.testing.assert_allclose(topic, alone["topic"][batch.rows], atol=1e-4)
-    np.testing.assert_allclose(sentiment, alone["sentiment"][batch.rows], atol=1e-4)
+    alone = logits_of(student, encoded, 1)
+    for head, value in zip(HEADS, session.run(list(HEADS), feed), strict=True):
+        np.testing.assert_allclose(value, alone[head][batch.rows], atol=1e-4)
 
 
 def test_the_int8_graph_stays_near_pytorch_and_never_saturates(
-    random_student: tuple[TwoHeads, dict[str, Any]],
+    random_student: tuple[Network, dict[str, Any]],
 ) -> None:
     student, architecture = random_student
     state = {name: tensor.numpy() for name, tensor in student.state_dict().items()}
-    ids = random_ids(64)
-    served = onnx_logits(write_graph(state, architecture, activation_ranges(student, ids)), ids)
-    expected = torch_logits(student, ids, 16)
-    for task, value in served.items():
-        error = np.abs(value - expected[task]).mean() / expected[task].std()
-        assert error < 0.05, task
+    encoded = random_texts(64)
+    graph = write_graph(state, architecture, tuple(HEADS), activation_ranges(student, encoded))
+    expected = logits_of(student, encoded, 16)
+    for head, value in onnx_logits(graph, encoded).items():
+        error = np.abs(value - expected[head]).mean() / expected[head].std()
+        assert error < 0.05, head
+
+
+def test_the_span_moves_the_entity_head_alone(random_student: tuple[Network, dict[str, Any]]) -> None:
+    student, _ = random_student
+    encoded = random_texts(1)
+    whole = logits_of(student, Encoded(encoded.ids, [(0, len(encoded.ids[0]))]))
+    part = logits_of(student, Encoded(encoded.ids, [(0, 1)]))
+    np.testing.assert_array_equal(whole["topic"], part["topic"])
+    assert np.abs(whole["entity"] - part["entity"]).max() > 1e-3
+
+
+def test_a_mention_is_found_again_behind_links_and_html_entities() -> None:
+    tokenizer = Tokenizer.from_file(str(SHIPPED_STUDENT / "tokenizer.json"))
+    text = "https://t.co/abc P&amp;G rises while Acme Steel falls https://t.co/def"
+    start = text.index("Acme Steel")
+    [ids], [(first, last)] = encode_mentions(tokenizer, [Mention(text, start, start + len("Acme Steel"))])
+    assert tokenizer.decode(ids[first:last]).lower() == "acme steel"
+
+
+def test_a_model_without_the_entity_head_says_so(tmp_path: Path) -> None:
+    shipped = artefact.verify(SHIPPED_STUDENT)
+    files: dict[str, bytes | Path] = {name: SHIPPED_STUDENT / name for name in shipped.files}
+    heads = tuple(head for head in shipped.heads if head.name != "entity")
+    artefact.write(tmp_path / "texts-only", files, msgspec.structs.replace(shipped, heads=heads))
+    with pytest.raises(ModelError, match="no head for the sentiment towards an entity"):
+        load_scorer(tmp_path / "texts-only").score_entities([Mention("Acme falls", 0, 4)])
+
+
+def test_a_model_of_one_head_serves_a_stream(tmp_path: Path) -> None:
+    shipped = artefact.verify(SHIPPED_STUDENT)
+    files: dict[str, bytes | Path] = {name: SHIPPED_STUDENT / name for name in shipped.files}
+    for name in ("topic", "sentiment"):
+        heads = tuple(head for head in shipped.heads if head.name == name)
+        artefact.write(tmp_path / name, files, msgspec.structs.replace(shipped, heads=heads))
+    topics, sentiments = load_scorer(tmp_path / "topic"), load_scorer(tmp_path / "sentiment")
+    np.testing.assert_array_equal(topics.score(TEXTS).sentiment[:, 1], 1.0)  # nothing known: neutral
+    assert sentiments.topics == ("all",)
+    np.testing.assert_array_equal(sentiments.score(TEXTS).topic, np.ones((len(TEXTS), 1)))
