@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
+from redis import Redis
 
 from tests import oracle
 from tests.servers import wait_until
@@ -109,6 +110,17 @@ class House:
                 worker.kill()
             print(f"--- {worker.log.name}\n{worker.said()}")
         self.store.redis.close()
+
+    def empty(self) -> None:
+        """Delete all topics and all of Redis, for the next house on the same servers."""
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.bootstrap_servers)
+        try:
+            admin.delete_topics([name for name in admin.list_topics() if not name.startswith("__")])
+            wait_until(lambda: all(name.startswith("__") for name in admin.list_topics()), what="the topics are gone")
+        finally:
+            admin.close()
+        with Redis.from_url(self.settings.redis_url) as client:
+            client.flushall()
 
     def send(self, stream: str, records: Iterable[Sent]) -> None:
         producer = broker.producer(self.settings)

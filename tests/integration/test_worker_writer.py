@@ -9,19 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import xxhash
+from prometheus_client import CollectorRegistry
 from redis.exceptions import ResponseError
 
 from stream.batch import Cursor
 from stream.positions import StorePositions
 from stream.publisher import Publisher
 from stream.scoring import Lineup, Scoring, portions
+from stream.shadow import Shadow, sample
 from stream.tenure import Chunk, Tenure
 from stream.writer import Writer
 from tests.servers import wait_until
 from undertone.entities import Linker
-from undertone.scorer import TrivialScorer
+from undertone.scorer import Scores, TrivialScorer
 from undertone.settings import Settings
+from undertone.shadow_store import Disagreement, Pair, ShadowStore
 from undertone.store import Store
 
 LINKER = Linker.load()
@@ -47,19 +52,30 @@ def fetched(offset: int) -> SimpleNamespace:
     )
 
 
+class Newer(TrivialScorer):
+    """The trivial model under another version, which takes every topic for the next one and all bad news for good."""
+
+    version = "trivial-2"
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        scores = super().score(texts)
+        return Scores(np.roll(scores.topic, 1, axis=1), scores.sentiment[:, [2, 1, 0]])
+
+
 class Hand:
     """One worker's writer with a tenure of ``news-0``, as taken up from what the store holds."""
 
-    def __init__(self, url: str, epoch: str | None = None) -> None:
+    def __init__(self, url: str, epoch: str | None = None, lineup: Lineup | None = None) -> None:
         self.settings = Settings(redis_url=url, publish_scored=False)
         self.store = Store.open(url)
         self.failures: list[BaseException] = []
         self.threads = ThreadPoolExecutor(1)
         self.loop = asyncio.new_event_loop()
-        scorer = TrivialScorer()
+        self.lineup = lineup or Lineup(TrivialScorer())
         positions = StorePositions(self.settings, self.store, self.threads, self.failures.append)
         self.writer = Writer(self.settings, self.store, positions, Publisher(_no_producer, self.loop))
-        self.scoring = Scoring(Lineup(scorer), LINKER, 10_000)
+        self.scoring = Scoring(self.lineup, LINKER, 10_000)
+        self.shadow = Shadow(ShadowStore(self.store.redis), CollectorRegistry())
         state = self.store.state("news", 0)
         self.tenure = Tenure("news", 0, state.offset + 1)
         self.tenure.cursor = Cursor(state, epoch or state.epoch or "one", lateness_ms=3_600_000, future_ms=300_000)
@@ -71,6 +87,14 @@ class Hand:
         take = portions(chunks)
         self.scoring.run(take)
         return len(self.writer.write(take))
+
+    def compare(self, chunks: Sequence[Chunk]) -> None:
+        """Let the challenger answer and write what it said; the champion's part is left out."""
+        take = portions(chunks)
+        taken = sample(take, self.scoring.run(take), 300_000)
+        assert self.lineup.challenger is not None
+        self.shadow.compare(taken, self.lineup.challenger, lambda: False)
+        self.shadow.write(taken)
 
     def close(self) -> None:
         self.threads.shutdown()
@@ -87,8 +111,8 @@ class Hands:
         self.url = url
         self.all: list[Hand] = []
 
-    def __call__(self, epoch: str | None = None) -> Hand:
-        self.all.append(Hand(self.url, epoch))
+    def __call__(self, epoch: str | None = None, lineup: Lineup | None = None) -> Hand:
+        self.all.append(Hand(self.url, epoch, lineup))
         return self.all[-1]
 
 
@@ -205,3 +229,70 @@ def test_a_full_redis_is_waited_for(hands: Hands, whole: dict[str, Any]) -> None
     finally:
         hand.store.redis.config_set("maxmemory", "0")
     assert stored(hand) == whole
+
+
+def models(hand: Hand) -> dict[str, int]:
+    (found,) = hand.store.models("news", 86_400, AT_MS, AT_MS + 86_400_000).values()
+    return found
+
+
+def test_records_are_counted_under_the_model_that_scored_them_whoever_writes_them(hands: Hands) -> None:
+    older, newer = Lineup(TrivialScorer()), Lineup(Newer())
+    first = hands(lineup=older)
+    first.store.register("news", 0)
+    first.write(first.read(0, 49))
+    zombie, successor = hands(lineup=older), hands(lineup=newer)
+    late = zombie.read(50, 119)
+    successor.write(successor.read(50, 89))
+    zombie.write(late)  # 50 to 89 are known under the newer model; 90 to 119 come under the older one
+    successor.write(successor.read(90, 149))  # and are known when the successor comes to them
+    assert models(first) == {"trivial-1": 50 + 30, "trivial-2": 40 + 30}
+    assert first.store.state("news", 0).counters["counted"] == 150
+
+
+def recount(first: int, last: int, share: float) -> Disagreement:
+    """What the shadow must find among these offsets, one text after another."""
+    ours, theirs = TrivialScorer(), Newer()
+    confusion = np.zeros((3, 3), int)
+    topics = 0
+    for offset in range(first, last + 1):
+        if xxhash.xxh3_64(f"news-0:{offset}".encode()).intdigest() / 2**64 < share:
+            text = [json.loads(fetched(offset).value)["text"]]
+            one, other = ours.score(text), theirs.score(text)
+            confusion[one.sentiment[0].argmax(), other.sentiment[0].argmax()] += 1
+            topics += one.topic[0].argmax() != other.topic[0].argmax()
+    a, b, c = confusion.tolist()
+    return Disagreement((tuple(a), tuple(b), tuple(c)), topics)
+
+
+def compared(hand: Hand) -> Disagreement:
+    found = ShadowStore(hand.store.redis).disagreement("news", AT_MS, AT_MS + 3_600_000)
+    return found[Pair("trivial-1", "trivial-2")][AT_MS // 3_600_000 * 3_600]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_each_message_of_the_sample_is_compared_once_whoever_repeats_it(hands: Hands, share: float) -> None:
+    lineup = Lineup(TrivialScorer(), Newer(), share)
+    one, again, third = hands(lineup=lineup), hands(lineup=lineup), hands(lineup=lineup)
+    one.store.register("news", 0)
+    one.compare(one.read(0, 99))
+    again.compare(again.read(0, 59))  # known
+    again.compare(again.read(60, 149))  # 60 to 99 are known
+    third.compare(third.read(0, 199))
+    assert compared(one) == recount(0, 199, share)
+    assert compared(one).compared > 40
+    examples = ShadowStore(one.store.redis).examples("news", AT_MS, AT_MS + 3_600_000)
+    assert len(examples) == 50
+    assert all(example.champion_topic != example.challenger_topic for example in examples)
+
+
+def test_what_redis_does_not_take_is_lost_to_the_comparison_and_to_nothing_else(
+    hands: Hands, caplog: pytest.LogCaptureFixture
+) -> None:
+    hand = hands(lineup=Lineup(TrivialScorer(), Newer(), 1.0))
+    hand.store.redis.set("ut:{news-0}:shadow:state", "not a hash")
+    chunks = hand.read(0, 99)
+    hand.compare(chunks)
+    assert hand.write(chunks) == 1
+    assert "Comparisons with the challenger are lost" in caplog.text
+    assert hand.store.state("news", 0).counters["counted"] == 100
