@@ -19,13 +19,13 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from training.batches import Encoded, batches, encode, load_tokenizer
+from training.compression import compare, logits_of_graph
 from training.graph import Range, write_graph
 from training.metrics import classification, softmax
 from training.plan import Plan
 from training.rows import Rows, load_rows, prose_rows, read_summary
 from undertone.model import artefact
 from undertone.model.network import Network, build_student, pack, unpack
-from undertone.scorer import onnx_session
 
 RANGE_TEXTS = 1024
 RANGE_TAIL = 1e-5  # the share of activations that may be cut off at either end
@@ -51,7 +51,7 @@ def compress(plan: Plan) -> None:
 
     calibration = load_rows(plan, "calibration")
     encoded = encode(tokenizer, calibration.mentions)
-    served, reference = onnx_logits(graph, encoded), onnx_logits(reference_graph, encoded)
+    served, reference = logits_of_graph(graph, encoded), logits_of_graph(reference_graph, encoded)
     temperatures = temperatures_of(plan, calibration, served)
     manifest = artefact.Manifest(
         schema_version=artefact.SCHEMA_VERSION,
@@ -64,6 +64,7 @@ def compress(plan: Plan) -> None:
         metrics={"held_out_part_of_train": held_out_figures(plan, calibration, served, reference, temperatures)},
         files={},
     )
+    compare(plan, state, architecture, ranges, tokenizer)
     files: dict[str, bytes | Path] = {
         "model.onnx": graph,
         "model.safetensors": save(packed),
@@ -143,19 +144,6 @@ def activation_ranges(student: Network, encoded: Encoded) -> dict[str, Range]:
         low, high = np.quantile(values, [RANGE_TAIL, 1 - RANGE_TAIL])
         ranges[name] = Range(min(float(low), 0.0), max(float(high), 0.0))
     return ranges
-
-
-def onnx_logits(graph: bytes, encoded: Encoded) -> dict[str, NDArray[np.float32]]:
-    """Return the logits of each head for tokenised texts, in their order."""
-    session = onnx_session(graph, threads=1)
-    outputs = session.get_outputs()
-    wanted = {given.name for given in session.get_inputs()}
-    logits = {output.name: np.empty((len(encoded), output.shape[1]), np.float32) for output in outputs}
-    for batch in batches(encoded, 16):
-        feed = {name: getattr(batch, name).numpy() for name in wanted}
-        for output, value in zip(outputs, session.run(None, feed), strict=True):
-            logits[output.name][batch.rows] = value
-    return logits
 
 
 def fit_temperature(truth: NDArray[np.integer[Any]], logits: NDArray[np.float32]) -> float:

@@ -128,6 +128,7 @@ def _layer(
     key_mask: str,
 ) -> str:
     epsilon = architecture["layer_norm_eps"]
+    head_width = architecture["hidden_size"] // architecture["num_attention_heads"]
 
     def linear(inner: str, value: str) -> str:
         return _linear(writer, state, ranges, f"{name}.{inner}", value)
@@ -141,7 +142,8 @@ def _layer(
         "",
         key_mask,
         domain=FUSED,
-        num_heads=architecture["num_attention_heads"],
+        # Fewer than the architecture says, where some were cut out of the weights.
+        num_heads=state[f"{name}.attention.self.query.bias"].size // head_width,
     )
     mixed = linear("attention.output.dense", mixed)
     norm = _norm_weights(writer, state, f"{name}.attention.output.LayerNorm")

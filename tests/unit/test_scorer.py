@@ -11,7 +11,8 @@ import torch
 from tokenizers import Tokenizer
 
 from training.batches import Encoded, batches, encode_texts, load_tokenizer
-from training.compress import activation_ranges, onnx_logits
+from training.compress import activation_ranges
+from training.compression import logits_of_graph
 from training.graph import write_graph
 from training.metrics import softmax
 from training.teach import logits_of
@@ -230,7 +231,7 @@ def test_the_int8_graph_stays_near_pytorch_and_never_saturates(
     encoded = random_texts(64)
     graph = write_graph(state, architecture, tuple(HEADS), activation_ranges(student, encoded))
     expected = logits_of(student, encoded, 16)
-    for head, value in onnx_logits(graph, encoded).items():
+    for head, value in logits_of_graph(graph, encoded).items():
         error = np.abs(value - expected[head]).mean() / expected[head].std()
         assert error < 0.05, head
 

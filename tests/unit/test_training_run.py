@@ -17,6 +17,7 @@ from tests.training_data import tiny_plan, tiny_task, write_base, write_data
 from training.augment import Augmenter, Mentioned
 from training.batches import Encoded, batches, encode_texts, load_tokenizer
 from training.compress import compress, fit_temperature
+from training.compression import without_heads
 from training.distil import distil
 from training.metrics import classification_of, softmax
 from training.plan import Plan
@@ -79,6 +80,28 @@ def test_stored_weights_rebuild_the_student_that_was_trained(finished: Plan) -> 
     assert rebuilt.keys() == trained.keys()
     for name, tensor in trained.items():
         torch.testing.assert_close(rebuilt[name], tensor, atol=2e-3, rtol=5e-3)
+
+
+def test_every_step_of_compression_says_what_it_costs_and_wins(finished: Plan) -> None:
+    outcomes = json.loads((finished.out / "compression.json").read_text())
+    names = [outcome["name"] for outcome in outcomes]
+    assert names[:3] == ["fp32", "int8, dynamic ranges", "int8, static ranges"]
+    assert {"1 of 2 attention heads", "1 of 2 layers"} <= set(names)
+    assert sum(name.endswith("word pieces") for name in names) == 3
+    by_name = {outcome["name"]: outcome for outcome in outcomes}
+    assert by_name["fp32"]["agrees"] == 1.0
+    assert by_name["int8, static ranges"]["bytes"] < by_name["fp32"]["bytes"]
+    assert by_name["1 of 2 layers"]["bytes"] < by_name["int8, static ranges"]["bytes"]
+    for outcome in outcomes:
+        assert set(outcome["macro_f1"]) == {"topic", "sentiment", "entity"}
+        assert outcome["texts_per_second"] > 0
+
+
+def test_cutting_no_head_changes_nothing(finished: Plan) -> None:
+    architecture = json.loads((finished.student_folder / "architecture.json").read_text())
+    state = {name: t.numpy() for name, t in load_file(finished.student_folder / "student.safetensors").items()}
+    whole = without_heads(state, architecture, architecture["num_attention_heads"])
+    assert all(np.array_equal(whole[name], state[name]) for name in state)
 
 
 def test_the_same_seed_gives_the_same_model(finished: Plan, tmp_path: Path) -> None:
