@@ -71,7 +71,7 @@ def compare(plan: Plan, state: State, architecture: Mapping[str, Any], ranges: R
                 speeds[variant.name],
             )
         )
-    path = plan.out / "compression.json"
+    path = plan.of_tier("compression").with_suffix(".json")
     path.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
 
 

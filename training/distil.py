@@ -169,12 +169,12 @@ def teacher_targets(plan: Plan, teacher: Network) -> Targets:
     texts = [rows.mentions, *([augment(mention) for mention in rows.mentions] for _ in range(plan.variants))]
     tokenizer = load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)
     encoded = [encode(tokenizer, variant) for variant in texts]
-    view = load_view(plan, teacher, encoded, "view")
+    view = load_view(plan, teacher, encoded, "teacher")
     soft = {head: view[head].float() for head in plan.task.head_sizes}
     for place, folder in enumerate(plan.teachers):
         other = build_teacher(plan.base, plan.task.head_sizes)
         other.load_state_dict(load_file(folder / "teacher.safetensors"))
-        more = load_view(plan, other.eval(), encoded, f"view-{place + 1}")
+        more = load_view(plan, other.eval(), encoded, f"teacher-{place + 1}")
         soft = {head: tensor + more[head] for head, tensor in soft.items()}
     soft = {head: (tensor / (1 + len(plan.teachers))).half() for head, tensor in soft.items()}
     named = torch.tensor([mention.end > mention.start for mention in rows.mentions])
@@ -183,9 +183,10 @@ def teacher_targets(plan: Plan, teacher: Network) -> Targets:
 
 def load_view(plan: Plan, teacher: Network, encoded: list[Encoded], name: str) -> dict[str, Tensor]:
     """Return `pooled` and the logits of each head, (variants, rows, …), fp16; made a variant at a time, then kept."""
+    plan.views.mkdir(parents=True, exist_ok=True)
     variants = []
     for number, variant in enumerate(encoded):
-        path = plan.student_folder / f"{name}-{number}.safetensors"
+        path = plan.views / f"{name}-{number}.safetensors"
         if path.is_file():
             found = load_file(path)
         else:
@@ -194,7 +195,7 @@ def load_view(plan: Plan, teacher: Network, encoded: list[Encoded], name: str) -
             save_file(found, unfinished)
             unfinished.replace(path)
         if len(found["pooled"]) != len(variant):
-            raise ValueError(f"{path} was made for other texts; delete {plan.student_folder} and distil again")
+            raise ValueError(f"{path} was made for other texts; delete {plan.views} and distil again")
         variants.append(found)
     return {part: torch.stack([found[part] for found in variants]) for part in variants[0]}
 

@@ -54,6 +54,7 @@ class Plan:
     replay: float = 0.5  # the share of an epoch's rows that are older ones
     keep: float = 1.0  # weight of the champion's own answers beside the labels (learning without forgetting)
 
+    tier: str = ""  # a further student of the same teacher, by its name in the task; none: the task's first
     student_epochs: int = 8
     student_batch: int = 64
     student_rate: float = 5e-4
@@ -71,7 +72,16 @@ class Plan:
 
     @property
     def student(self) -> Student:
-        return self.task.student
+        return self.task.tiers[self.tier] if self.tier else self.task.student
+
+    def of_tier(self, name: str) -> Path:
+        """Return the folder of that name for the student that this plan makes."""
+        return self.out / (f"{name}-{self.tier}" if self.tier else name)
+
+    @property
+    def views(self) -> Path:
+        """What the teachers said of each text; all students learn from it."""
+        return self.out / "views"
 
     @property
     def prepared(self) -> Path:
@@ -91,19 +101,19 @@ class Plan:
 
     @property
     def student_folder(self) -> Path:
-        return self.out / "student"
+        return self.of_tier("student")
 
     @property
     def candidate(self) -> Path:
-        return self.out / "candidate"
+        return self.of_tier("candidate")
 
     @property
     def model(self) -> Path:
-        return self.out / "model"
+        return self.of_tier("model")
 
     @property
     def report(self) -> Path:
-        return self.out / "report"
+        return self.of_tier("report")
 
 
 def bert_config(size: Student, pieces: int, max_tokens: int) -> dict[str, Any]:

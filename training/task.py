@@ -86,6 +86,7 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shippable: bool = True
     prose: int = 0  # generated sentences of financial reporting in each epoch (training/prose.py)
     student: Student = Student()
+    tiers: dict[str, Student] = {}  # further students of the same teacher, by name
     scratch: Scratch = Scratch()
 
     @property
