@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream import alerting, detector
-from stream.baseline import RECENT_H, CountBaseline, Fit, Ints, ShareBaseline, fit_counts, fit_shares
+from stream.baseline import RECENT_H, Bools, CountBaseline, Fit, Ints, ShareBaseline, fit_counts, fit_shares
+from stream.headroom import Headroom
 from stream.rings import TOPIC, Rings
 from undertone.trends import Counts, Series
 
@@ -58,6 +59,7 @@ class Lookout:
         self.episodes = alerting.Episodes(self.rules, known)
         self._fitted: _Fitted | None = None
         self._hourly: _Baselines | None = None
+        self._headroom: tuple[_Baselines, list[Headroom]] | None = None
 
     def hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
         """Put one whole hour into history."""
@@ -71,7 +73,9 @@ class Lookout:
     def look(self, minute: int, see: alerting.See) -> list[alerting.Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
         usual = self._baselines(minute // 60)
-        columns, negative, total = self.rings.windows(minute)
+        columns, negative, total = self.rings.windows()
+        near = self._near(usual, columns, negative, total)
+        columns, negative, total = columns[near], negative[:, near], total[:, near]
         readings = detector.look(
             self.rules,
             minute,
@@ -86,6 +90,16 @@ class Lookout:
             if reading.severity is not None:
                 self._mask(series, reading, minute)
         return self.episodes.step(minute, named, see)
+
+    def _near(self, usual: _Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
+        """Which series may stand out under some rule, (columns,)."""
+        if self._headroom is None or self._headroom[0] is not usual:
+            rooms = [Headroom(rule, usual.negatives if rule.negative else usual.totals) for rule in self.rules]
+            self._headroom = (usual, rooms)
+        near = np.zeros(len(columns), bool)
+        for rule, room in zip(self.rules, self._headroom[1], strict=True):
+            near |= room.exceeded(columns, negative if rule.negative else total)
+        return near
 
     def _mask(self, series: Series, reading: detector.Reading, minute: int) -> None:
         episode = self.episodes.by_key.get((reading.rule.name, series.topic, series.entity))

@@ -171,7 +171,7 @@ class Patrol:
         if reading is not None:
             stories = self._stories.of(reading.rule, episode.series, reading.window_s)
             column = self._lookout.rings.column(episode.series)
-            counted = self._lookout.rings.messages(minute, column, negative=reading.rule.negative)
+            counted = self._lookout.rings.messages(column, negative=reading.rule.negative)
             messages = counted[WINDOWS_S.index(reading.window_s)]
         alert = explain(
             self.stream,

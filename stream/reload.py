@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
@@ -20,8 +21,9 @@ from stream.failpoints import passed
 from stream.scoring import PROBE, Lineup, checked
 from undertone.errors import ModelError
 from undertone.keys import SEPARATOR
-from undertone.registry import Registry, State
+from undertone.registry import Registry, State, open_registry, resolve
 from undertone.scorer import SENTIMENTS, Scorer, load_scorer
+from undertone.settings import Settings
 
 AGAIN_S = 60.0
 """A refused model is tried again after so long, or at once when the registry's revision changes."""
@@ -35,6 +37,39 @@ PROBES = (
 """Texts of very different length in one batch: the shortest is nearly all padding."""
 
 log = logging.getLogger(__name__)
+
+
+class FirstModel(NamedTuple):
+    """What a worker begins with. Without a registry to follow, it serves this model until it ends."""
+
+    scorer: Scorer
+    registry: Registry | None
+    version: str
+
+
+def first_model(settings: Settings) -> FirstModel:
+    """Load the model that the settings mean; the registry's champion, where they mean that, is followed from then on.
+
+    Raises:
+        ModelError: if it cannot serve. There is no older model in memory to go on with, so the worker does not start.
+    """
+    registry = open_registry(settings) if settings.model == "default" else None
+    if registry is None:
+        return FirstModel(_loaded(resolve(settings), settings.threads), None, "")
+    version = registry.state().champion
+    try:
+        return FirstModel(_loaded(registry.folder(version), settings.threads), registry, version)
+    except ModelError as error:
+        raise ModelError(
+            f"{version}, the champion of {registry}, cannot serve: {error}. "
+            "Or let the one before it serve again: `undertone models rollback`"
+        ) from error
+
+
+def _loaded(folder: str | Path, threads: int) -> Scorer:
+    scorer = load_scorer(folder, threads=threads)
+    check(scorer)
+    return scorer
 
 
 class _Refusal(NamedTuple):
@@ -145,8 +180,7 @@ class Reload:
         if known is not None and known.revision == revision and self._clock() - known.at_s < AGAIN_S:
             return None
         try:
-            scorer = load_scorer(self._registry.folder(version), threads=self._threads)
-            check(scorer)
+            scorer = _loaded(self._registry.folder(version), self._threads)
         except Exception as error:  # foreign files, foreign libraries: whatever is wrong, the old model serves on
             if known is None or known.revision != revision:
                 log.error("The %s %s is refused; %s serves on: %s", role, version, self._champion, _words(error))

@@ -39,7 +39,8 @@ class Rings:
         self.kinds: Ints = np.arange(KINDS)
         self._columns: dict[Series, int] = {}
         self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
-        self._sums: Ints = np.zeros((4, 64), np.int64)
+        self._sums: Ints = np.zeros((4, len(WINDOWS_MIN), 64), np.int64)  # of the windows that end with the newest
+        self._newest: int | None = None
         self._hours: NDArray[np.int32] = np.zeros((2, HISTORY_H, 64), np.int32)
         self._masked: Bools = np.zeros((HISTORY_H, 64), bool)
         self._seen = np.zeros(HISTORY_H, bool)
@@ -63,14 +64,26 @@ class Rings:
 
     def write_minute(self, minute: int, counts: Mapping[Series, Counts]) -> None:
         """Replace one minute; the ring keeps the last MINUTES of them, so write every minute, also an empty one."""
+        newest = self._advance(minute)
         row = minute % MINUTES
-        self._sums -= self._minutes[:, row]
+        inside = np.array([minute > newest - length for length in WINDOWS_MIN])
+        self._sums[:, inside] -= self._minutes[:, row][:, None]
         self._minutes[:, row] = 0
         for one, cell in _with_entities(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
             column = self.column(one)
             self._minutes[:, row, column] += values
-        self._sums += self._minutes[:, row]
+        self._sums[:, inside] += self._minutes[:, row][:, None]
+
+    def _advance(self, minute: int) -> int:
+        """Move the windows on to end with ``minute`` if it is new; returns the newest minute."""
+        newest = minute if self._newest is None else self._newest
+        for now in range(newest + 1, minute + 1):
+            # What enters the widest window takes the row of what leaves it.
+            for place, length in enumerate(WINDOWS_MIN[:-1]):
+                self._sums[:, place] += self._minutes[:, now % MINUTES] - self._minutes[:, (now - length) % MINUTES]
+        self._newest = max(newest, minute)
+        return self._newest
 
     def write_hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
         """Replace one hour of history. Write every hour, also an empty one: a gap is not known, rather than quiet."""
@@ -87,19 +100,18 @@ class Rings:
         for hour in hours:
             self._masked[self._row(hour), column] = True
 
-    def windows(self, minute: int) -> tuple[Ints, Ints, Ints]:
-        """The series that have a story in the widest window that ends with ``minute``, the newest minute written.
+    def windows(self) -> tuple[Ints, Ints, Ints]:
+        """The series that have a story in the widest window that ends with the newest minute written.
 
         Returns their columns, and their negative and all stories in each window, (3, columns) each.
         """
-        live = np.flatnonzero(self._sums[_ALL, : len(self.names)])
-        sums = self._window_sums(minute, live)
-        return live, sums[_NEGATIVE], sums[_ALL]
+        live = np.flatnonzero(self._sums[_ALL, -1, : len(self.names)])
+        return live, self._sums[_NEGATIVE][:, live], self._sums[_ALL][:, live]
 
-    def messages(self, minute: int, column: int, *, negative: bool) -> tuple[int, ...]:
-        """Messages of one series in each window, copies included."""
-        sums = self._window_sums(minute, np.array([column]))
-        return tuple(int(n) for n in sums[_NEGATIVE_MESSAGES if negative else _ALL_MESSAGES, :, 0])
+    def messages(self, column: int, *, negative: bool) -> tuple[int, ...]:
+        """Messages of one series in each window that ends with the newest minute written, copies included."""
+        counted = self._sums[_NEGATIVE_MESSAGES if negative else _ALL_MESSAGES, :, column]
+        return tuple(int(n) for n in counted)
 
     def history(self, hour: int, hours: int = HISTORY_H) -> tuple[Floats, Floats, Bools]:
         """Negative stories, all stories, and which cells are usable, of the ``hours`` before ``hour``.
@@ -114,14 +126,6 @@ class Rings:
         negative, everything = negative * known[:, None], everything * known[:, None]
         usable = known[:, None] & ~self._masked[rows, :width]
         return negative, everything, usable
-
-    def _window_sums(self, minute: int, columns: Ints) -> Ints:
-        found = []
-        for length in WINDOWS_MIN[:-1]:
-            rows = np.arange(minute - length + 1, minute + 1) % MINUTES
-            found.append(self._minutes[:, rows[:, None], columns].sum(axis=1, dtype=np.int64))
-        # The widest window is the whole ring, whose sum is kept up to date.
-        return np.stack([*found, self._sums[:, columns]], axis=1)  # (metrics, windows, columns)
 
     def _row(self, hour: int) -> int:
         """The row of an hour, emptied if it still holds the one four weeks before."""

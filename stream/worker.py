@@ -28,7 +28,7 @@ from stream.outage import Outage
 from stream.pipeline import Pipeline
 from stream.positions import StorePositions
 from stream.publisher import Publisher
-from stream.reload import Reload, check
+from stream.reload import Reload, first_model
 from stream.scoring import Lineup, Scoring
 from stream.shadow import Shadow
 from stream.tenure import Tenure
@@ -37,8 +37,6 @@ from stream.writer import Writer
 from undertone import broker
 from undertone.entities import Linker
 from undertone.errors import UndertoneError
-from undertone.registry import open_registry, resolve
-from undertone.scorer import Scorer, load_scorer
 from undertone.settings import Settings
 from undertone.shadow_store import ShadowStore
 from undertone.store import Store, connect
@@ -98,8 +96,8 @@ class _Worker:
 
     async def _put_together(self, loop: asyncio.AbstractEventLoop) -> None:
         settings = self._settings
-        scorer, store = await asyncio.gather(
-            asyncio.to_thread(self._load),
+        (scorer, registry, version), store = await asyncio.gather(
+            asyncio.to_thread(first_model, settings),
             asyncio.to_thread(_check_servers, settings),
         )
         lineup = Lineup(scorer)
@@ -110,6 +108,15 @@ class _Worker:
         publisher = Publisher(self._producer, loop)
         self._writer = Writer(settings, Store.open(settings.redis_url), positions, publisher)
         self._scoring = Scoring(lineup, linker, settings.max_text_bytes)
+        if registry is not None:
+            self._reload = Reload(
+                registry,
+                version,
+                scorer,
+                threads=settings.threads,
+                install=self._take_over,
+                refuse=self._health.refuse,
+            )
         self._pipeline = Pipeline(
             self._scoring,
             self._writer,
@@ -136,29 +143,6 @@ class _Worker:
         self._health.failures.append(self._group_away)
         self._watchdog = Watchdog(self._deaths())
         self._endpoints = Endpoints(self._health, settings.health_host, settings.health_port)
-
-    def _load(self) -> Scorer:
-        """The scorer to begin with. Where the registry's champion is meant, it is followed from then on."""
-        settings = self._settings
-        registry = open_registry(settings) if settings.model == "default" else None
-        champion = "" if registry is None else registry.state().champion
-        folder = resolve(settings) if registry is None else registry.folder(champion)
-        scorer = load_scorer(folder, threads=settings.threads)
-        check(scorer)
-        if registry is None:
-            return scorer
-        self._reload = Reload(
-            registry,
-            champion,
-            scorer,
-            threads=settings.threads,
-            install=self._take_over,
-            refuse=self._refuse,
-        )
-        return scorer
-
-    def _refuse(self, role: str, version: str) -> None:
-        self._health.refuse(role, version)
 
     def _refused(self) -> str:
         return "" if self._reload is None else ",".join(self._reload.refused)

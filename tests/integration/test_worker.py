@@ -13,11 +13,12 @@ import httpx
 import msgspec
 import pytest
 
-from tests.house import House, Sent, Worker, house, messages
+from tests.house import PATIENCE_S, House, Sent, Worker, house, messages
 from tests.servers import wait_until
 from undertone import broker
 from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 from undertone.messages import Scored
+from undertone.scorer import TOPICS
 from undertone.settings import Settings
 
 pytestmark = pytest.mark.timeout(600)
@@ -155,6 +156,8 @@ def test_redis_emptied_under_a_running_worker_is_noticed_without_new_messages(pl
     place.assert_exact()
     assert "Redis went back" in worker.said()
     assert worker.running()
+    wait_until(lambda: place.store.model_version() == "trivial-1", PATIENCE_S, "Redis knows again which model serves")
+    assert place.store.topics() == TOPICS
 
 
 def test_a_partition_whose_state_was_deleted_is_rebuilt_and_not_added_to(place: House) -> None:

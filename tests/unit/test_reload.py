@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stream.reload import AGAIN_S, Reload, check
+from stream.reload import AGAIN_S, Reload, check, first_model
 from stream.scoring import Lineup
 from tests.servers import wait_until
 from tests.small_models import small_model, tamper
 from undertone.errors import ModelError
 from undertone.registry import Registry, State
 from undertone.scorer import TrivialScorer, load_scorer
+from undertone.settings import Settings
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -179,6 +180,23 @@ def test_the_thread_follows_until_it_is_stopped(follower: Follower) -> None:
     follower.promote("second")
     wait_until(lambda: follower.names() == [("second", "")], what="the second takes over")
     follower.reload.stop()
+
+
+def test_a_worker_begins_with_the_champion_and_follows_the_registry(follower: Follower) -> None:
+    begun = first_model(Settings(registry=str(follower.folder / "registry")))
+    assert (begun.scorer.version, begun.version, begun.registry is not None) == ("first", "first", True)
+
+
+def test_a_model_that_is_named_is_not_replaced(follower: Follower) -> None:
+    for model in ("first", "trivial", str(follower.folder / "made" / "first")):
+        begun = first_model(Settings(registry=str(follower.folder / "registry"), model=model))
+        assert begun.registry is None
+
+
+def test_a_worker_does_not_begin_with_a_tampered_champion_and_says_what_to_do(follower: Follower) -> None:
+    tamper(follower.stored("first"))
+    with pytest.raises(ModelError, match=r"(?s)first, the champion of .* cannot serve.*undertone models rollback"):
+        first_model(Settings(registry=str(follower.folder / "registry")))
 
 
 class Odd(TrivialScorer):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from undertone.cli.models import RegistryUrl
 from undertone.cli.options import (
     Bootstrap,
     Data,
@@ -92,6 +93,7 @@ def worker(
     bootstrap_servers: Bootstrap = None,
     redis_url: RedisUrl = None,
     model: Model = None,
+    registry: RegistryUrl = None,
     threads: Threads = None,
     entities_file: EntitiesFile = None,
     group: Annotated[str | None, typer.Option(help="Kafka consumer group.", show_default=False)] = None,
@@ -99,13 +101,17 @@ def worker(
     health_port: HealthPort = None,
     log_level: LogLevel = None,
 ) -> None:
-    """Score the streams and count them, until SIGTERM. Start more of them to go faster."""
+    """Score the streams and count them, until SIGTERM. Start more of them to go faster.
+
+    With a registry, a model that is promoted there takes over without a stop.
+    """
     from stream.worker import run
 
     chosen = settings(
         bootstrap_servers=bootstrap_servers,
         redis_url=redis_url,
         model=model,
+        registry=registry,
         threads=threads,
         entities_file=entities_file,
         group=group,
