@@ -11,6 +11,7 @@ import logging
 import time
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from training.augment import Augmenter, Mentioned
 from training.batches import Batch, Encoded, batches, encode, load_tokenizer
 from training.checkpoints import CHECKPOINT, checkpoint, restore, save_state
 from training.plan import Plan, bert_config
-from training.rows import load_rows, load_unlabelled, prose_rows
+from training.rows import Rows, load_rows, load_unlabelled, prose_rows
 from training.shrink import shrink
 from training.teach import fold, held_out, in_words
 from training.tracking import Tracking
@@ -41,6 +42,7 @@ class Targets:
     soft: dict[str, Tensor]  # by head: the teachers' mean logits, (variants, rows, labels), fp16
     labels: Tensor  # (rows, heads); -1 unknown
     named: Tensor  # (rows,): whether the row asks about an entity
+    sources: list[str]
 
 
 def distil(plan: Plan) -> None:
@@ -52,26 +54,38 @@ def distil(plan: Plan) -> None:
     teacher = load_teacher(plan)
     targets = teacher_targets(plan, teacher)
 
-    tokenizer_file = base_folder(plan.base) / "tokenizer.json"
-    teacher_ids = encode(load_tokenizer(tokenizer_file, plan.max_tokens), targets.texts[0])
-    used = (piece for row in teacher_ids.ids for piece in row)
-    trimmed, kept_pieces = trim_tokenizer(tokenizer_file.read_text(encoding="utf-8"), used, plan.student.vocabulary)
-    (folder / "tokenizer.json").write_text(trimmed, encoding="utf-8")
-
-    architecture = bert_config(plan.student, len(kept_pieces), plan.max_tokens)
+    kept = pieces_of(plan, targets.texts[0], folder)
+    student, dims = start_student(plan, teacher, kept, targets.texts[0])
+    architecture = bert_config(plan.student, len(kept), plan.max_tokens)
     (folder / "architecture.json").write_text(json.dumps(architecture, indent=2))
-    student = build_student(architecture, plan.task.head_sizes)
-    first, dims = shrink(teacher, plan.student, kept_pieces, plan.max_tokens, teacher_ids[:512])
-    student.load_state_dict(first)
-    state = train_student(plan, student, targets, dims)
+    calibration = load_rows(plan, "calibration")
+    state = train_student(plan, student, targets, dims, calibration)
     save_state(state, folder / "student.safetensors")
 
 
-def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor) -> dict[str, Tensor]:
+def pieces_of(plan: Plan, mentions: list[Mentioned], folder: Path) -> list[int]:
+    """Write the student's tokenizer into `folder` and return the teacher's id of each of its pieces."""
+    tokenizer_file = base_folder(plan.base) / "tokenizer.json"
+    encoded = encode(load_tokenizer(tokenizer_file, plan.max_tokens), mentions)
+    used = (piece for row in encoded.ids for piece in row)
+    trimmed, kept = trim_tokenizer(tokenizer_file.read_text(encoding="utf-8"), used, plan.student.vocabulary)
+    (folder / "tokenizer.json").write_text(trimmed, encoding="utf-8")
+    return kept
+
+
+def start_student(plan: Plan, teacher: Network, kept: list[int], mentions: list[Mentioned]) -> tuple[Network, Tensor]:
+    """Return the student with its first weights, and the teacher's hidden dimensions that it keeps."""
+    tokenizer = load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)
+    student = build_student(bert_config(plan.student, len(kept), plan.max_tokens), plan.task.head_sizes)
+    first, dims = shrink(teacher, plan.student, kept, plan.max_tokens, encode(tokenizer, mentions[:512]))
+    student.load_state_dict(first)
+    return student, dims
+
+
+def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, calibration: Rows) -> dict[str, Tensor]:
     """Return the averaged weights of the student after all epochs; goes on from its checkpoint if there is one."""
     tokenizer = load_tokenizer(plan.student_folder / "tokenizer.json", plan.max_tokens)
     encoded = [encode(tokenizer, texts) for texts in targets.texts]
-    calibration = load_rows(plan, "calibration")
     average = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01, fused=True)
     steps_per_epoch = -(-len(encoded[0]) // plan.student_batch)
@@ -178,7 +192,7 @@ def teacher_targets(plan: Plan, teacher: Network) -> Targets:
         soft = {head: tensor + more[head] for head, tensor in soft.items()}
     soft = {head: (tensor / (1 + len(plan.teachers))).half() for head, tensor in soft.items()}
     named = torch.tensor([mention.end > mention.start for mention in rows.mentions])
-    return Targets(texts, view["pooled"], soft, rows.labels, named)
+    return Targets(texts, view["pooled"], soft, rows.labels, named, rows.sources)
 
 
 def load_view(plan: Plan, teacher: Network, encoded: list[Encoded], name: str) -> dict[str, Tensor]:
