@@ -1,7 +1,5 @@
 """Trials of an ablation differ in what they say and in nothing else, and are not run twice."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.training_data import tiny_plan, write_base, write_data
