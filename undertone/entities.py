@@ -35,6 +35,7 @@ _NAME_CHARACTERS = 64
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&-]{0,15}")
 _LISTED = re.compile(r"[A-Z]{1,5}(?:[.-][A-Z]{1,2})?")
 _TAGS = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.-][A-Za-z]{1,2})?)(?!\w)")
+_HTML = re.compile(r"&(?:#\w+|\w+);?")
 _LINKS = re.compile(r"(?:https?://|www\.)\S*|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
 
 
@@ -122,11 +123,53 @@ class Linker:
                 listed = self._tagged(tag)
                 if listed:
                     found[listed] = None
-        for symbol in self._named(text):
+        for symbol, _, _ in self._named(text):
             found[symbol] = None
         if not found:
             return ()
         return tuple(sorted([*found][:MAX_ENTITIES]))
+
+    def mentions(self, text: str) -> list[tuple[str, int, int]]:
+        """Where a clean text names companies: (symbol, start, end), characters [start, end), in the text's order.
+
+        The symbols are those that `link` finds in the text. Slower than `link`, which only tells that they are there.
+
+        >>> Linker.load().mentions("Facebook buys WhatsApp, $GOOG slips")
+        [('META', 0, 8), ('GOOGL', 24, 29)]
+        """
+        shown, places = _resolved(text)
+        shown = _LINKS.sub(lambda link: " " * len(link[0]), shown)
+        found = list(self._named(shown))
+        for tag in _TAGS.finditer(shown):
+            listed = self._tagged(tag[1])
+            if listed:
+                found.append((listed, *tag.span()))
+        found.sort(key=lambda mention: mention[1])
+        return [(symbol, places[start], places[end]) for symbol, start, end in found]
+
+    def find(self, text: str, name: str) -> tuple[int, int] | None:
+        """The characters [start, end) at which a clean text first names an entity; None where it does not.
+
+        An entity is given by name as the text has it, listed or not, or by the symbol or another name of a listed
+        company that the text names.
+
+        >>> Linker.load().find("Northgate drops as Tesla recalls", "northgate")
+        (0, 9)
+        >>> Linker.load().find("Northgate drops as Tesla recalls", "$TSLA")
+        (19, 24)
+        """
+        name = clean(name).strip()
+        if not name:
+            return None
+        literal = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+        if literal is not None:
+            return literal.span()
+        symbol = self.symbol(name)
+        for mentioned, start, end in self.mentions(text):
+            if mentioned == symbol:
+                return start, end
+        part = re.search(re.escape(name), text, re.IGNORECASE)  # 腾讯 in a language without spaces
+        return None if part is None else part.span()
 
     def symbol(self, name: str) -> str:
         """The symbol of a company given by symbol, cashtag or name; else the name, made safe as a key's part."""
@@ -140,8 +183,8 @@ class Linker:
         listed = self._tags.get(upper) or self._tags.get(base)
         return listed or (tag if _LISTED.fullmatch(tag) else None)
 
-    def _named(self, text: str) -> Iterator[str]:
-        """The symbols of the names in a text, leftmost first and of those that overlap the longest."""
+    def _named(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """The symbols and places of the names in a text, leftmost first and of those that overlap the longest."""
         text = _straight(text)
         matches = self._names.find_matches_as_indexes(_lower(text), overlapping=True)
         taken = 0
@@ -153,12 +196,30 @@ class Linker:
                 continue
             taken = end
             if name.symbol != NOBODY:
-                yield name.symbol
+                yield name.symbol, start, end
 
 
 def _joined(text: str, place: int) -> bool:
     """Whether the character at a place would make a name part of a longer word, a cashtag or a mention."""
     return 0 <= place < len(text) and (text[place].isalnum() or text[place] in "_$@")
+
+
+def _resolved(text: str) -> tuple[str, Sequence[int]]:
+    """The text with its HTML entities resolved, and for each character of it, and its end, the place in the text."""
+    if "&" not in text:
+        return text, range(len(text) + 1)
+    shown, places, at = "", list[int](), 0
+    for match in [*_HTML.finditer(text), None]:
+        start, end = (len(text), len(text)) if match is None else match.span()
+        shown += text[at:start]
+        places += range(at, start)
+        if match is not None:
+            resolved = html.unescape(match[0])
+            shown += resolved
+            # One that stays as it was, or loses only its start, keeps its places; else all characters are its whole.
+            places += [start] * len(resolved) if len(resolved) != end - start else range(start, end)
+        at = end
+    return shown, [*places, len(text)]
 
 
 def _straight(text: str) -> str:

@@ -10,6 +10,7 @@ from undertone.cli.alerts import alerts
 from undertone.cli.dead_letters import dead_letters
 from undertone.cli.demo import demo
 from undertone.cli.doctor import doctor
+from undertone.cli.explain import explain
 from undertone.cli.group import Commands
 from undertone.cli.labels import labels
 from undertone.cli.produce import produce
@@ -57,6 +58,7 @@ app.command(epilog="Example: undertone dashboard --redis-url redis://redis:6379/
 app.command(epilog='Example: undertone produce --stream comments "$TSLA looks weak after the recall"')(produce)
 app.command(epilog="Example: undertone replay tweets.jsonl.gz --stream comments --source twitter --speed 60")(replay)
 app.command(epilog='Example: undertone score "Acme cuts its forecast" "Acme wins a contract"')(score)
+app.command(epilog='Example: undertone explain "Acme plunges as it warns on profit"')(explain)
 app.command(epilog="Example: undertone trends --stream news --entity AAPL --window 1h --json")(trends)
 app.add_typer(alerts, name="alerts")
 app.add_typer(topics, name="topics")
