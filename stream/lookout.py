@@ -75,15 +75,19 @@ class Lookout:
         usual = self._baselines(minute // 60)
         columns, negative, total = self.rings.windows()
         near = self._near(usual, columns, negative, total)
-        columns, negative, total = columns[near], negative[:, near], total[:, near]
-        readings = detector.look(
-            self.rules,
-            minute,
-            negative,
-            total,
-            _of(usual.negatives, columns),
-            _of(usual.totals, columns),
-            ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns]),
+        columns = columns[near]
+        readings = (
+            detector.look(
+                self.rules,
+                minute,
+                negative[:, near],
+                total[:, near],
+                _of(usual.negatives, columns),
+                _of(usual.totals, columns),
+                ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns]),
+            )
+            if len(columns)
+            else []
         )
         named = [(self.rings.names[columns[one.series]], one) for one in readings]
         for series, reading in named:

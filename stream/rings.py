@@ -66,14 +66,15 @@ class Rings:
         """Replace one minute; the ring keeps the last MINUTES of them, so write every minute, also an empty one."""
         newest = self._advance(minute)
         row = minute % MINUTES
-        inside = np.array([minute > newest - length for length in WINDOWS_MIN])
-        self._sums[:, inside] -= self._minutes[:, row][:, None]
+        first = sum(minute <= newest - length for length in WINDOWS_MIN)  # the windows from here on hold the minute
+        self._sums[:, first:] -= self._minutes[:, row][:, None]
         self._minutes[:, row] = 0
         for one, cell in _with_entities(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
             column = self.column(one)
             self._minutes[:, row, column] += values
-        self._sums[:, inside] += self._minutes[:, row][:, None]
+        if counts:
+            self._sums[:, first:] += self._minutes[:, row][:, None]
 
     def _advance(self, minute: int) -> int:
         """Move the windows on to end with ``minute`` if it is new; returns the newest minute."""

@@ -38,6 +38,7 @@ def test_windows_are_those_of_a_plain_count_also_after_a_minute_is_written_again
     steps: list[tuple[int, dict[Series, Counts]]], back: int, late: dict[Series, Counts]
 ) -> None:
     rings, written, minute = Rings(), dict[int, dict[Series, Counts]](), 1_000
+    rings.write_minute(minute, {})
     for gap, counts in steps:
         for quiet in range(minute + 1, minute + gap):
             rings.write_minute(quiet, {})
@@ -46,7 +47,7 @@ def test_windows_are_those_of_a_plain_count_also_after_a_minute_is_written_again
         rings.write_minute(minute, counts)
     written[minute - back] = late
     rings.write_minute(minute - back, late)
-    live, negative, total = rings.windows(minute)
+    live, negative, total = rings.windows()
     found = {rings.names[column]: place for place, column in enumerate(live)}
     wanted = {one for counts in written.values() for one in counts}
     for series in wanted | {Series("", one.entity) for one in wanted if one.entity}:
@@ -62,7 +63,7 @@ def test_the_ring_grows_past_its_first_columns() -> None:
     rings = Rings()
     for number in range(200):
         rings.write_minute(number, {Series("Macro", f"E{number}"): Counts((1, 0, 0), (1, 0, 0))})
-    live, negative, _ = rings.windows(199)
+    live, negative, _ = rings.windows()
     assert len(live) == 400  # each with its sum over topics
     assert negative[-1].sum() == 400
     assert negative[0].sum() == 30

@@ -1,0 +1,49 @@
+"""How many stories each series may have, within one hour, before the detector need look at it. Pure.
+
+Most series on most minutes are far from any threshold. Whether that is so is settled here by one comparison, so that
+what is costly is computed for the few that may stand out; what the detector finds is the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.baseline import Bools, CountBaseline, Floats, Ints
+from stream.detector import LOOKS, LOWER_BAR, Rule, count_tail, overlap
+
+_SLACK = 1.001
+"""So that a tail which rounds differently here and in the detector is looked at."""
+_TURNS = (0, 14, 59)
+"""Minutes of an hour at which an expectation may be lowest: in between each window's is linear in time."""
+
+
+class Headroom:
+    """Of one rule and all series in one hour.
+
+    The expectation of a window moves within the hour. A count whose tail is too thick even under the lowest of them
+    cannot stand out at any minute, nor can a smaller one (the tail grows with the mean and falls with the count); it
+    is remembered, so that each series is judged once for each new height that it reaches.
+    """
+
+    def __init__(self, rule: Rule, usual: CountBaseline) -> None:
+        self._bar = rule.p_count * LOWER_BAR * _SLACK
+        self._lowest: Floats = np.min([usual.expected(overlap(minute)) for minute in _TURNS], axis=0)  # (3, series)
+        self._dispersion = usual.dispersion
+        self._harmless: Ints = np.full(self._lowest.shape, (rule.min_stories - 1) // 2)
+
+    def exceeded(self, columns: Ints, counts: Ints) -> Bools:
+        """Which series may stand out, (columns,).
+
+        Args:
+            columns: Their columns in the baseline.
+            counts: (3, columns) stories that the rule looks at, in each window.
+        """
+        higher = counts > self._harmless[:, columns]
+        for window, place in zip(*np.nonzero(higher), strict=True):
+            column, n = columns[place], counts[window, place]
+            tail = count_tail(n, self._lowest[window, column], self._dispersion[window, column])
+            if min(LOOKS * float(tail), 1.0) > self._bar:
+                self._harmless[window, column] = n
+                higher[window, place] = False
+        result: Bools = higher.any(axis=0)
+        return result
