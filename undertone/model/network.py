@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor, cat, int8, nn
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import BertConfig, BertModel
 
 from undertone.model.artefact import Manifest
 
@@ -76,6 +76,8 @@ def base_folder(base: str) -> Path:
 
 
 def build_teacher(base: str, heads: Mapping[str, int]) -> Network:
+    from transformers import AutoModel  # seconds to import, and only a teacher needs it
+
     encoder = AutoModel.from_pretrained(base_folder(base), add_pooling_layer=False)
     return Network(encoder, encoder.config.hidden_size, heads, getattr(encoder.config, "hidden_dropout_prob", 0.1))
 
