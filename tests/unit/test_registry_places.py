@@ -100,6 +100,20 @@ def test_a_remote_file_that_is_gone_or_too_large_is_named(distant: Registry, tmp
     distant.folder("a")
 
 
+def test_a_change_whose_reply_was_lost_and_that_is_sent_again_is_no_conflict_with_itself(
+    distant: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_object = MemoryFileSystem.pipe_file
+
+    def twice(self: MemoryFileSystem, path: str, value: bytes, **more: Any) -> None:
+        write_object(self, path, value, **more)
+        write_object(self, path, value, **more)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", twice)
+    assert distant.promote("a", **WHY).champion == "a"
+    assert len(distant.history()) == 1
+
+
 def test_a_store_that_does_not_answer_is_an_error_that_says_so(
     distant: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
