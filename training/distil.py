@@ -23,7 +23,7 @@ from training.augment import Augmenter, Mentioned
 from training.batches import Batch, Encoded, batches, encode, load_tokenizer
 from training.checkpoints import CHECKPOINT, checkpoint, restore, save_state
 from training.plan import Plan, bert_config
-from training.rows import Rows, load_rows, load_unlabelled, prose_rows
+from training.rows import Rows, load_rows, load_unlabelled, prose_rows, source_shares
 from training.shrink import shrink
 from training.teach import fold, held_out, in_words
 from training.tracking import Tracking
@@ -88,11 +88,12 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
     encoded = [encode(tokenizer, texts) for texts in targets.texts]
     average = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01, fused=True)
-    steps_per_epoch = -(-len(encoded[0]) // plan.student_batch)
+    shares = source_shares(plan, targets.sources)
+    steps_per_epoch = -(-int(shares.sum()) // plan.student_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         plan.student_rate,
-        total_steps=plan.student_epochs * steps_per_epoch + 1,
+        total_steps=plan.student_epochs * (steps_per_epoch + 10),
         pct_start=0.06,
         anneal_strategy="linear",
     )
@@ -101,16 +102,18 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
         for epoch in range(restore(path, student, optimizer, schedule, average), plan.student_epochs):
             order = np.random.default_rng((plan.seed, epoch, 3))
             torch.manual_seed(plan.seed + epoch)  # of dropout
-            drawn = order.integers(len(encoded), size=len(encoded[0]))  # a variant for each text
+            rows = np.flatnonzero(order.random(len(targets.sources)) < shares)
+            drawn = order.integers(len(encoded), size=len(rows))  # a variant for each text
             mixed = Encoded(
-                [encoded[variant].ids[row] for row, variant in enumerate(drawn)],
-                [encoded[variant].spans[row] for row, variant in enumerate(drawn)],
+                [encoded[variant].ids[row] for row, variant in zip(rows, drawn, strict=True)],
+                [encoded[variant].spans[row] for row, variant in zip(rows, drawn, strict=True)],
             )
             student.train()
             total, started = 0.0, time.monotonic()
             plans = batches(mixed, plan.student_batch, order)
             for batch in track(plans, f"distil, epoch {epoch + 1}", steps_per_epoch):
-                loss = distillation_loss(plan, student, batch, targets, torch.from_numpy(drawn[batch.rows]), dims)
+                places = torch.from_numpy(drawn[batch.rows]), torch.from_numpy(rows[batch.rows])
+                loss = distillation_loss(plan, student, batch, targets, places, dims)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -129,10 +132,10 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
 
 
 def distillation_loss(
-    plan: Plan, student: Network, batch: Batch, targets: Targets, variants: Tensor, dims: Tensor
+    plan: Plan, student: Network, batch: Batch, targets: Targets, places: tuple[Tensor, Tensor], dims: Tensor
 ) -> Tensor:
-    """Return the loss of one batch, a scalar; `variants` says which copy of each of its rows the batch holds."""
-    rows = torch.from_numpy(batch.rows)
+    """Return the loss of one batch, a scalar; `places` are the variant and the row of each of its texts."""
+    variants, rows = places
     states = student.hidden(batch.input_ids, batch.attention_mask)
     own, span = mean_of(states, batch.attention_mask), mean_of(states, batch.span_mask)
     pooled = targets.pooled[variants, rows].float()[:, dims]

@@ -76,6 +76,12 @@ def prose_rows(plan: Plan, seed: int) -> Rows:
     )
 
 
+def source_shares(plan: Plan, sources: list[str]) -> NDArray[np.float64]:
+    """Return how often a row of each source is seen in an epoch, (rows,) for the sources of rows."""
+    shares = {source.name: source.share for source in (*plan.task.sources, *plan.fresh)}
+    return np.array([shares.get(source, 1.0) for source in sources])
+
+
 def read_summary(plan: Plan) -> dict[str, Any]:
     """Return `prepared.json`."""
     return cast(dict[str, Any], json.loads((Path(plan.prepared) / "prepared.json").read_text()))
