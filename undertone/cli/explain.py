@@ -42,6 +42,7 @@ def explain(
     from undertone.explain import Explainer
     from undertone.explain.layout import legend
     from undertone.explain.picture import write
+    from undertone.registry import resolve
     from undertone.text import clean
 
     chosen = settings(model=model, threads=threads, entities_file=entities_file)
@@ -54,7 +55,7 @@ def explain(
     if entity and asked != "entity":
         raise InputError(f"--entity goes with the head 'entity' and not with {asked!r}: leave one of them out")
     span = _place(cleaned, entity, chosen.entities_file) if entity else None
-    explainer = Explainer.load(chosen.model, threads=chosen.threads)
+    explainer = Explainer.load(resolve(chosen), threads=chosen.threads)
     found = explainer.explain(cleaned, head=asked, method=method, span=span)
     if picture is not None:
         write(found, picture)
