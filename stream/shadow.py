@@ -193,25 +193,30 @@ class Shadow:
         """Add what was found to Redis. What Redis does not take now is lost, and the champion goes on."""
         for samples in taken:
             try:
-                written = self._write(samples)
+                outcome = self._write(samples)
             except RedisError as error:
-                self._messages.labels("lost").inc(len(samples.rows))
-                if not self._lost:
-                    self._lost = True
-                    log.warning("Comparisons with the challenger are lost while Redis does not take them (%s)", error)
-                continue
-            self._lost = False
-            if written:
-                self._count(samples)
+                self._lose(samples, str(error))
+            else:
+                if outcome is Outcome.APPLIED:
+                    self._lost = False
+                    self._count(samples)
+                elif outcome is Outcome.OTHER_EPOCH:
+                    self._lose(samples, "another epoch is in charge")
 
-    def _write(self, samples: Samples) -> bool:
+    def _lose(self, samples: Samples, why: str) -> None:
+        self._messages.labels("lost").inc(len(samples.rows))
+        if not self._lost:
+            self._lost = True
+            log.warning("Comparisons with the challenger are lost while Redis does not take them (%s)", why)
+
+    def _write(self, samples: Samples) -> Outcome:
         run = samples.run()
         outcome = Outcome.KNOWN
         while run is not None:
             outcome, stored = self._store.apply(run)
             # Another worker held the partition for a moment and compared the first part.
             run = samples.run(stored) if outcome is Outcome.OVERLAP else None
-        return outcome is Outcome.APPLIED
+        return outcome
 
     def _count(self, samples: Samples) -> None:
         topics, sentiments = samples.differences()

@@ -1,6 +1,6 @@
 -- Apply one run of records of one partition, exactly once.
 --
--- KEYS[1] state hash of the partition
+-- KEYS[1] state hash of the partition, or of its comparisons in shadow
 -- KEYS[2..n] window and evidence hashes, all with the partition's hash tag
 -- ARGV[1] first offset of the run         ARGV[2] last offset of the run
 -- ARGV[3] offset that the writer believes is stored (-1: none)
