@@ -52,7 +52,7 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
                 self._answer(200 if alive else 503, b"ok\n" if alive else b"the event loop is stuck\n")
             elif self.path == "/readyz":
                 wrong = health.wrong()
-                body = json.dumps({"ready": not wrong, "wrong": wrong}).encode() + b"\n"
+                body = json.dumps({"ready": not wrong, "wrong": wrong, "degraded": health.degraded()}).encode() + b"\n"
                 self._answer(503 if wrong else 200, body, "application/json")
             elif self.path == "/metrics":
                 health.gauge()

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from stream.scoring import Lineup, Portion
 from stream.tenure import Tenure
+from undertone.gpu.scorer import degraded
 
 RECENT_S = 10.0
 LOOP_STALLED_S = 5.0
@@ -78,6 +79,9 @@ class Health:
             "undertone_lag_records", "Records not yet written", ("stream", "partition"), registry=self.registry
         )
         self._ready = Gauge("undertone_ready", "1 if the worker is ready", registry=self.registry)
+        self._degraded = Gauge(
+            "undertone_scorer_degraded", "Models that a GPU should run and the CPU does", registry=self.registry
+        )
         self._memory = Gauge("undertone_memory_bytes", "Resident memory", registry=self.registry)
         self._models = Gauge(
             "undertone_model_info", "1 for each model that serves", ("role", "version"), registry=self.registry
@@ -96,6 +100,7 @@ class Health:
 
     def serve(self, lineup: Lineup) -> None:
         """These models serve from the next take on."""
+        self._lineup = lineup
         self.model = lineup.champion.version
         self.challenger = lineup.challenger.version if lineup.challenger else ""
         self._models.clear()
@@ -154,6 +159,10 @@ class Health:
         self._standing = standing
         return reasons
 
+    def degraded(self) -> list[str]:
+        """Why models run on the CPU that a GPU should run; empty if all is well. No reason not to be ready."""
+        return [reason for one in (self._lineup.champion, self._lineup.challenger) if (reason := degraded(one))]
+
     def rate(self) -> float:
         """Records a second over the last RECENT_S."""
         now = time.monotonic()
@@ -176,6 +185,7 @@ class Health:
         for one in self.lags():
             self._lag.labels(one.stream, str(one.partition)).set(one.lag)
         self._ready.set(not self.wrong())
+        self._degraded.set(len(self.degraded()))
         self._memory.set(memory_bytes())
 
     def beat(self, queue: int, errors: int, refused: str) -> dict[str, str | int | float]:

@@ -20,6 +20,7 @@ import numpy as np
 from stream.failpoints import passed
 from stream.scoring import PROBE, Lineup, checked
 from undertone.errors import ModelError
+from undertone.gpu.choice import Device, Precision
 from undertone.keys import SEPARATOR
 from undertone.registry import Registry, State, open_registry, resolve
 from undertone.scorer import SENTIMENTS, Scorer, load_scorer
@@ -55,19 +56,20 @@ def first_model(settings: Settings) -> FirstModel:
     """
     registry = open_registry(settings) if settings.model == "default" else None
     if registry is None:
-        return FirstModel(_loaded(resolve(settings), settings.threads), None, "")
+        return FirstModel(_loaded(resolve(settings), settings.threads, settings.device, settings.precision), None, "")
     version = registry.state().champion
     try:
-        return FirstModel(_loaded(registry.folder(version), settings.threads), registry, version)
+        scorer = _loaded(registry.folder(version), settings.threads, settings.device, settings.precision)
     except ModelError as error:
         raise ModelError(
             f"{version}, the champion of {registry}, cannot serve: {error}. "
             "Or let the one before it serve again: `undertone models rollback`"
         ) from error
+    return FirstModel(scorer, registry, version)
 
 
-def _loaded(folder: str | Path, threads: int) -> Scorer:
-    scorer = load_scorer(folder, threads=threads)
+def _loaded(folder: str | Path, threads: int, device: Device, precision: Precision) -> Scorer:
+    scorer = load_scorer(folder, threads=threads, device=device, precision=precision)
     check(scorer)
     return scorer
 
@@ -87,6 +89,8 @@ class Reload:
         scorer: Scorer,
         *,
         threads: int,
+        device: Device = "cpu",
+        precision: Precision = "auto",
         install: Callable[[Lineup], object],
         refuse: Callable[[str, str], object],
         clock: Callable[[], float] = monotonic,
@@ -98,12 +102,14 @@ class Reload:
             champion: Version that serves now.
             scorer: The same, loaded.
             threads: Of each scorer.
+            device: What scores; see `undertone.gpu.choice`.
+            precision: On a GPU.
             install: Told, on this thread, of each new lineup, which is ready to serve.
             refuse: Told of role (``champion`` or ``challenger``) and version of what is refused, once a revision.
             clock: Monotonic seconds.
         """
         self._registry = registry
-        self._threads = threads
+        self._hardware = threads, device, precision
         self._install = install
         self._refuse = refuse
         self._clock = clock
@@ -180,7 +186,7 @@ class Reload:
         if known is not None and known.revision == revision and self._clock() - known.at_s < AGAIN_S:
             return None
         try:
-            scorer = _loaded(self._registry.folder(version), self._threads)
+            scorer = _loaded(self._registry.folder(version), *self._hardware)
         except Exception as error:  # foreign files, foreign libraries: whatever is wrong, the old model serves on
             if known is None or known.revision != revision:
                 log.error("The %s %s is refused; %s serves on: %s", role, version, self._champion, _words(error))

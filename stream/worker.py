@@ -114,6 +114,8 @@ class _Worker:
                 version,
                 scorer,
                 threads=settings.threads,
+                device=settings.device,
+                precision=settings.precision,
                 install=self._take_over,
                 refuse=self._health.refuse,
             )

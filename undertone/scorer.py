@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from undertone.errors import ModelError
+from undertone.gpu.choice import Device, Precision
 from undertone.model import artefact
 from undertone.text import model_input
 
@@ -242,13 +243,20 @@ class TrivialScorer:
         return self.score([mention.text for mention in mentions]).sentiment
 
 
-def load_scorer(name_or_path: str | Path = "default", *, threads: int = 1) -> Scorer:
+def load_scorer(
+    name_or_path: str | Path = "default", *, threads: int = 1, device: Device = "cpu", precision: Precision = "auto"
+) -> Scorer:
     """Return the scorer of that name or folder: "default" is the student that ships, "trivial" no model.
 
-    Raises ModelError where there is no such folder or it fails its checks.
+    `device` and `precision` are those of the settings; see `undertone.gpu`. Raises ModelError where there is no such
+    folder or it fails its checks.
     """
     if name_or_path == "trivial":
         return TrivialScorer()
+    if device != "cpu":
+        from undertone.gpu.scorer import load_for
+
+        return load_for(model_folder(name_or_path), device=device, precision=precision, threads=threads)
     return OnnxScorer.load(model_folder(name_or_path), threads=threads)
 
 

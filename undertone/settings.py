@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     registry: str | None = Field(None, description="folder or fsspec URL of the model registry")
     reload_s: Annotated[float, Field(gt=0, le=3_600)] = Field(5.0, description="seconds between looks at the registry")
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="what scores: 'auto' is a GPU where one can be used, else the CPU"
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="on a GPU; 'auto' is fp16")
 
     # The stream.
     group: str = "undertone"
