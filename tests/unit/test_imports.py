@@ -9,7 +9,14 @@ from pathlib import Path
 
 import undertone
 
-NEED_TORCH = ("undertone.gpu", "undertone.model.network")
+NEED_TORCH = (
+    "undertone.gpu.engines",
+    "undertone.gpu.graphs",
+    "undertone.gpu.kernels",
+    "undertone.gpu.parity",
+    "undertone.gpu.served",
+    "undertone.model.network",
+)
 """What defines or runs a network in torch; everything else imports these late, if at all."""
 
 HEAVY = ("deepspeed", "faust", "kafka", "streamlit", "torch", "transformers")
