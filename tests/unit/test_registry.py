@@ -100,6 +100,22 @@ def test_a_promoted_version_serves_and_the_history_says_who_when_and_why(full: R
     assert (event.by, event.reason, event.at, event.verdict) == ("maria", "better on rumours", NOON, "gate-7")
 
 
+def test_a_place_creates_an_object_once_and_keeps_the_first(registry: Registry) -> None:
+    place = registry._storage
+    with place.locked("maria,"):
+        place.create("history/000001.json", b"first")
+        with pytest.raises(FileExistsError):
+            place.create("history/000001.json", b"second")
+        assert place.read("history/000001.json", 100) == b"first"
+        place.replace("history/000001.json", b"third")
+        assert place.read("history/000001.json", 100) == b"third"
+        assert place.names("history") == ["000001.json"]
+        with pytest.raises(FileNotFoundError):
+            place.read("history/000002.json", 100)
+        with pytest.raises(ModelError, match=r"000001\.json .*(at most|more than)"):
+            place.read("history/000001.json", 4)
+
+
 def test_a_state_is_one_small_read(full: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     full.promote("a", **WHY)
     place = full._storage
