@@ -87,12 +87,12 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
     tokenizer = load_tokenizer(plan.student_folder / "tokenizer.json", plan.max_tokens)
     encoded = [encode(tokenizer, texts) for texts in targets.texts]
     average = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-    optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student_rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student.rate, weight_decay=0.01, fused=True)
     shares = source_shares(plan, targets.sources)
     steps_per_epoch = -(-int(shares.sum()) // plan.student_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
-        plan.student_rate,
+        plan.student.rate,
         total_steps=plan.student_epochs * (steps_per_epoch + 10),
         pct_start=0.06,
         anneal_strategy="linear",

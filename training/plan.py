@@ -41,7 +41,7 @@ class Plan:
     tune_pruner: str = "median"  # or hyperband
     tune_share: float = 0.25  # of the training rows that a trial sees
 
-    teacher_epochs: int = 4
+    teacher_epochs: int = 3
     teacher_batch: int = 32
     teacher_rate: float = 1e-4
     teacher_rate_decay: float = 0.9  # of the rate, from each layer to the one below it
@@ -57,8 +57,7 @@ class Plan:
     tier: str = ""  # a further student of the same teacher, by its name in the task; none: the task's first
     student_epochs: int = 8
     student_batch: int = 64
-    student_rate: float = 5e-4
-    variants: int = 2  # changed copies of each text that the teacher sees, beside the text itself
+    variants: int = 1  # changed copies of each text that the teacher sees, beside the text itself
     temperature: float = 2.0  # T
     hard_share: float = 0.2  # α: the weight of the true labels beside the teacher's
     pooled_weight: float = 1.0  # of the teacher's pooled vector in the loss

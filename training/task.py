@@ -72,6 +72,7 @@ class Student(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heads: int = 12
     inner: int = 768
     vocabulary: int = 21_000  # word pieces
+    rate: float = 5e-4  # highest learning rate; a narrow student takes a higher one
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
