@@ -86,7 +86,16 @@ def _use(task: Task, manifest: Manifest) -> str:
 
 
 def _overview(compared: Sequence[tuple[str, Compared]]) -> str:
-    header = ["set and question", "rows", "accuracy", "macro-F1", "ECE", "Brier", "teacher's macro-F1", "less teacher"]
+    header = [
+        "set and question",
+        "rows",
+        "accuracy",
+        "macro-F1",
+        "ECE",
+        "Brier",
+        "teacher's macro-F1",
+        "student less teacher",
+    ]
     return table(
         header,
         [
@@ -122,7 +131,7 @@ def _how_measured(manifest: Manifest, compared: Sequence[tuple[str, Compared]]) 
             "Rows that nearly repeat a row of their own train file are left out. In brackets: 95 % intervals, by "
             "bootstrap over the rows. “Unseen” sets were never trained, tuned or chosen on. ECE: 15 bins, after "
             f"temperatures {temperatures}, fitted on a held-out part of train.",
-            f"With the rows left out (accuracy / macro-F1): {whole}." if whole else "",
+            f"With those rows too (accuracy / macro-F1): {whole}." if whole else "",
             f"Macro-F1 is over the labels that a set has; not in it: {escape(partial)}." if partial else "",
         ]
     ).strip()
@@ -247,11 +256,11 @@ def _limits(task: Task, compared: Sequence[tuple[str, Compared]], evaluation: Ev
             f"Negation is missed in {percent(1 - negation.label_changed.share)} of plain sentences that it judged "
             "right without “not”."
         )
-    for one in evaluation.bias.names if evaluation.bias else ():
-        if one.p_value < 0.01 and one.effect > SMALL_EFFECT:
+    for found in evaluation.bias.names if evaluation.bias else ():
+        if found.p_value < 0.01 and found.effect > SMALL_EFFECT:
             lines.append(
-                f"Names alone move the {one.head}: by {one.by} of the name, mean leans spread over {one.spread:.3f}; "
-                f"furthest out is {one.worst[0].name} ({signed(one.worst[0].lean)})."
+                f"Names alone move the {found.head}: by {found.by} of the name, mean leans spread over "
+                f"{found.spread:.3f}; furthest out is {found.worst[0].name} ({signed(found.worst[0].lean)})."
             )
     if "entity" not in task.heads and "sentiment" in task.heads:
         lines.append("The sentiment is of the text as a whole, not towards one company.")
