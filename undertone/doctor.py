@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +17,10 @@ from redis.exceptions import RedisError
 
 from undertone import broker, ports
 from undertone.errors import UndertoneError
+from undertone.gpu.choice import choose
+from undertone.gpu.scorer import GpuScorer, load_for
 from undertone.model import artefact
+from undertone.registry import resolve
 from undertone.scorer import SHIPPED_STUDENT
 from undertone.settings import Settings
 from undertone.store import Store
@@ -48,7 +54,7 @@ def examine(settings: Settings, *, embedded: bool) -> Iterator[Finding]:
         settings: What would run.
         embedded: Whether Kafka and Valkey are to be started by us, so that Java and the jars matter.
     """
-    checks: list[Callable[[Settings], Iterator[Finding]]] = [_model, _disk, _ports]
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_model, _device, _disk, _ports]
     if embedded:
         checks.append(_embedded)
     checks += [_kafka, _redis]
@@ -67,6 +73,60 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", Colour.RED, str(error), "Restore the folder, or set UNDERTONE_MODEL to another")
     else:
         yield Finding("model", Colour.GREEN, f"{manifest.version}, {len(manifest.files)} files match their checksums")
+
+
+def _device(settings: Settings) -> Iterator[Finding]:
+    """What scores. Where a GPU can be had, its engines are really built and proved, which takes a minute."""
+    if settings.model == "trivial":
+        return
+    choice = choose(settings.device)
+    if not choice.gpu:
+        asked = settings.device == "gpu"
+        colour = Colour.RED if asked else Colour.YELLOW if choice.lacking else Colour.GREEN
+        advice = "Repair that, or set UNDERTONE_DEVICE=cpu" if choice.lacking else ""
+        yield Finding("device", colour, f"the CPU scores: {choice.reason}", advice)
+        return
+    try:
+        with _standard_output_kept():
+            scorer = load_for(
+                Path(resolve(settings)), device=settings.device, precision=settings.precision, threads=settings.threads
+            )
+    except UndertoneError as error:
+        yield Finding("device", Colour.RED, f"{choice.reason}: {error}", "See the model above")
+        return
+    if isinstance(scorer, GpuScorer):
+        yield from engine_findings(scorer)
+
+
+@contextmanager
+def _standard_output_kept() -> Iterator[None]:
+    """Let what DeepSpeed and its kernels print go to standard error: a script may read what the doctor finds."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def engine_findings(scorer: GpuScorer) -> Iterator[Finding]:
+    """Which engine serves, and one finding for each that was tried and does not."""
+    report = scorer.report
+    if scorer.degraded:
+        yield Finding(
+            "device", Colour.RED, f"the CPU scores: {scorer.degraded}", "Repair that, or set UNDERTONE_DEVICE=cpu"
+        )
+    else:
+        serving, *more = [attempt for attempt in report.attempts if attempt.serves]
+        found = ", ".join([str(serving), *(attempt.engine for attempt in more)])
+        where = f"{report.device}, {report.precision}, up to {report.batch} texts at once"
+        yield Finding("device", Colour.GREEN, f"{where}: {found}")
+    for attempt in report.attempts:
+        if not attempt.serves:
+            yield Finding("engine", Colour.YELLOW, str(attempt), "Fine if the speed is enough; see docs/gpu.md")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
