@@ -45,5 +45,4 @@ class Headroom:
             if min(LOOKS * float(tail), 1.0) > self._bar:
                 self._harmless[window, column] = n
                 higher[window, place] = False
-        result: Bools = higher.any(axis=0)
-        return result
+        return np.asarray(higher.any(axis=0))

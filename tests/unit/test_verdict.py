@@ -68,7 +68,7 @@ def verdict(rules: Rules = RULES, **changed: Any) -> Verdict:
     same = answers(errors(0.2))
     calm = Tally(rang=("sale",), broken=(), false=20, counted=21)
     flips = Flips("sentiment", errors(0.03, 5), errors(0.03, 5))
-    found = {
+    found: dict[str, Any] = {
         "challenger": model("new"),
         "champion": model("old"),
         "missing_heads": (),
