@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from training.figures import Compared, Evaluation, Share
-from training.report import ECE_AIM, NOISE_AIM, percent, signed, span
+from training.limits import limits_of
+from training.report import NOISE_AIM, percent, signed, span
 from training.task import Task
 from undertone.model.artefact import Manifest
 
-WEAK_F1 = 0.75
-WEAK_SUPPORT = 5
 MOST_LABELS = 24  # of a table by class; of more, the weakest are listed
-SMALL_EFFECT = 0.01
 _ENTITY = re.compile(r"&(?=[#\w]+;)")
 _MARKUP = re.compile(r"[|\[\]`\\]")
 
@@ -36,14 +34,17 @@ def write_card(task: Task, manifest: Manifest, evaluation: Evaluation, summary: 
         *_bias(evaluation),
         "## Speed and size",
         *_speed(evaluation),
+        _compression(evaluation),
         "## Limits",
-        _limits(task, compared, evaluation),
+        "\n".join(f"- {escape(line)}" for line in limits_of(task, evaluation)),
         "## By class",
         *(_by_class(one) for _, one in compared),
         "## Trained on",
         _sources(manifest),
         f"Rows that nearly repeat an evaluation row (token Jaccard of .8 or more) were removed first: "
-        f"{summary['dropped']['near_evaluation']:,}; so were repeated texts: {summary['dropped']['same_text']:,}.",
+        f"{summary['dropped']['near_evaluation']:,}; so were repeated texts: {summary['dropped']['same_text']:,}. "
+        "Licences are those that the publishers state; what people wrote on a platform is also under its terms. No "
+        "text of a set is in this repository.",
         "## Make it again",
         _again(task, manifest),
     ]
@@ -131,7 +132,7 @@ def _how_measured(manifest: Manifest, compared: Sequence[tuple[str, Compared]]) 
             "Rows that nearly repeat a row of their own train file are left out. In brackets: 95 % intervals, by "
             "bootstrap over the rows. “Unseen” sets were never trained, tuned or chosen on. ECE: 15 bins, after "
             f"temperatures {temperatures}, fitted on a held-out part of train.",
-            f"With those rows too (accuracy / macro-F1): {whole}." if whole else "",
+            f"With those rows too (accuracy / macro-F1): {escape(whole)}." if whole else "",
             f"Macro-F1 is over the labels that a set has; not in it: {escape(partial)}." if partial else "",
         ]
     ).strip()
@@ -230,51 +231,25 @@ def _speed(evaluation: Evaluation) -> Iterator[str]:
     )
 
 
-def _limits(task: Task, compared: Sequence[tuple[str, Compared]], evaluation: Evaluation) -> str:
-    """Return what the figures above show to be weak, and what no figure here covers."""
-    lines = [f"Only texts in its language ({task.language}): other scripts become unknown tokens."]
-    seen = {head: one.student.macro_f1 for head, one in reversed(compared) if not one.benchmark}
-    for head, one in compared:
-        if one.benchmark and head in seen:
-            lines.append(
-                f"Other sources: macro-F1 on {one.title} is {one.student.macro_f1:.3f}, "
-                f"against {seen[head]:.3f} on rows of a source that it was trained on."
-            )
-        weak = _weak_labels(one)
-        if weak:
-            lines.append(f"Weak labels in {one.title} (F1 below {WEAK_F1}): {', '.join(weak)}.")
-        if one.student.ece > ECE_AIM:
-            mean = sum(found.confidence * found.rows for found in one.student.reliability) / one.student.rows
-            surer = "surer" if mean > one.student.accuracy else "less sure"
-            lines.append(f"On {one.title} it is {surer} than it is right (ECE {one.student.ece:.3f}).")
-    for flips in evaluation.robustness.flips:
-        if flips.changed.share > NOISE_AIM:
-            lines.append(f"Noise ({flips.kind}) flips {percent(flips.changed.share)} of the labels of {flips.head}.")
-    negation = evaluation.robustness.negation
-    if negation and negation.label_changed.of:
-        lines.append(
-            f"Negation is missed in {percent(1 - negation.label_changed.share)} of plain sentences that it judged "
-            "right without “not”."
-        )
-    for found in evaluation.bias.names if evaluation.bias else ():
-        if found.p_value < 0.01 and found.effect > SMALL_EFFECT:
-            lines.append(
-                f"Names alone move the {found.head}: by {found.by} of the name, mean leans spread over "
-                f"{found.spread:.3f}; furthest out is {found.worst[0].name} ({signed(found.worst[0].lean)})."
-            )
-    if "entity" not in task.heads and "sentiment" in task.heads:
-        lines.append("The sentiment is of the text as a whole, not towards one company.")
-    lines.append("Irony, and numbers whose meaning needs context, are not measured here and are often misread.")
-    return "\n".join(f"- {escape(line)}" for line in lines)
-
-
-def _weak_labels(one: Compared) -> list[str]:
-    found = [
-        (f1, f"{label} {f1:.2f} ({support})")
-        for label, f1, support in zip(one.labels, one.student.f1, one.student.support, strict=True)
-        if support >= WEAK_SUPPORT and f1 < WEAK_F1
-    ]
-    return [words for _, words in sorted(found)[:10]]
+def _compression(evaluation: Evaluation) -> str:
+    """Return what each step of compression costs and wins, on the held-out part of train."""
+    if not evaluation.compression:
+        return ""
+    first = evaluation.compression[0]
+    heads = list(first.macro_f1)
+    return "What each form costs and wins, on the held-out part of train, none trained again:\n\n" + table(
+        ["form", *(f"macro-F1, {head}" for head in heads), "labels as fp32", "bytes of the graph", "speed"],
+        [
+            [
+                one.name,
+                *(f"{one.macro_f1[head]:.3f}" for head in heads),
+                percent(one.agrees),
+                f"{one.bytes:,}",
+                f"{one.texts_per_second / first.texts_per_second:.2f}x",
+            ]
+            for one in evaluation.compression
+        ],
+    )
 
 
 def _by_class(one: Compared) -> str:

@@ -23,13 +23,14 @@ from training.card import write_card
 from training.compress import temperatures_of
 from training.distil import load_teacher
 from training.figures import (
-    EVALUATION,
     BandErrors,
     Bias,
     Brief,
     Compared,
     Evaluation,
     Figures,
+    evaluation_path,
+    read_compression,
     write_evaluation,
 )
 from training.metrics import classification_of, difference_of, intervals_of, softmax
@@ -102,6 +103,7 @@ def evaluate(plan: Plan) -> None:
         bias=bias,
         pace=pace_of(scorer, tokenizer, teacher, rows["text"].unique().tolist(), plan.seed),
         steadiness=steadiness_of(scorer, texts["text"].tolist()[:STEADY_TEXTS]),
+        compression=read_compression(plan),
     )
     publish(plan, scorer.manifest, evaluation)
 
@@ -111,7 +113,7 @@ def publish(plan: Plan, candidate: artefact.Manifest, evaluation: Evaluation) ->
     final = msgspec.structs.replace(
         candidate, metrics={**candidate.metrics, "evaluation": msgspec.to_builtins(in_brief(evaluation))}
     )
-    write_evaluation(plan.out / EVALUATION, evaluation)
+    write_evaluation(evaluation_path(plan), evaluation)
     summary = read_summary(plan)
     plan.report.mkdir(parents=True, exist_ok=True)
     (plan.report / "report.html").write_text(write_report(final, evaluation), encoding="utf-8")

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from training.metrics import Classification, Intervals, Pair
+from training.plan import Plan
 from undertone.errors import InputError
 
-EVALUATION = "evaluation.json"
 SCHEMA_VERSION = 2
 
 
@@ -164,6 +164,16 @@ class Steadiness(msgspec.Struct, frozen=True):
     labels_changed: int
 
 
+class Compressed(msgspec.Struct, frozen=True):
+    """One way to serve the student, on the held-out part of train (see training/compression.py), fp32 first."""
+
+    name: str
+    macro_f1: dict[str, float]
+    agrees: float  # share of labels that are those of the fp32 graph
+    bytes: int
+    texts_per_second: float
+
+
 class Evaluation(msgspec.Struct, frozen=True):
     version: str
     task: str
@@ -174,11 +184,23 @@ class Evaluation(msgspec.Struct, frozen=True):
     bias: Bias | None  # None: no English sentiment
     pace: list[Pace]
     steadiness: Steadiness
+    compression: list[Compressed] = []
     schema_version: int = SCHEMA_VERSION
 
     @property
     def bytes(self) -> int:
         return sum(self.files.values())
+
+
+def evaluation_path(plan: Plan) -> Path:
+    """Return where the report of the plan's student is: `evaluation.json` of its work folder."""
+    return plan.of_tier("evaluation").with_suffix(".json")
+
+
+def read_compression(plan: Plan) -> list[Compressed]:
+    """Return what step 6 measured; nothing where it left no file."""
+    path = plan.of_tier("compression").with_suffix(".json")
+    return msgspec.json.decode(path.read_bytes(), type=list[Compressed]) if path.is_file() else []
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:

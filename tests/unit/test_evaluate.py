@@ -18,7 +18,7 @@ from tests.training_data import tiny_plan, write_base, write_data
 from training.card import escape, write_card
 from training.compress import provenance
 from training.evaluate import evaluate, sets_of
-from training.figures import EVALUATION, Evaluation, read_evaluation
+from training.figures import Evaluation, evaluation_path, read_evaluation
 from training.graph import write_graph
 from training.plan import Plan, bert_config
 from training.prepare import prepare
@@ -49,12 +49,21 @@ def untrained(data: Path, base: Path, out: Path) -> Plan:
         schema_version=artefact.SCHEMA_VERSION,
         version="untrained-1",
         task=plan.task.name,
-        heads=tuple(artefact.Head(head, plan.task.labels(head)) for head in plan.task.head_sizes),
+        heads=tuple(artefact.Head(head, plan.task.labels(head)) for head in plan.task.heads),
         max_tokens=plan.max_tokens,
         architecture=architecture,
         provenance=provenance(plan, read_summary(plan)),
         metrics={},
         files={},
+    )
+    outcomes = [("fp32", 1.0, len(graph), 90.0), ("int8, static ranges", 0.987, len(graph) // 4, 210.0)]
+    (plan.out / "compression.json").write_text(
+        json.dumps(
+            [
+                {"name": name, "macro_f1": {"topic": 0.7654}, "agrees": agrees, "bytes": size, "texts_per_second": rate}
+                for name, agrees, size, rate in outcomes
+            ]
+        )
     )
     weights = save(pack(student.state_dict()))
     artefact.write(
@@ -74,7 +83,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.fixture(scope="module")
 def evaluation(plan: Plan) -> Evaluation:
-    return read_evaluation(plan.out / EVALUATION)
+    return read_evaluation(evaluation_path(plan))
 
 
 class Page(HTMLParser):
@@ -165,6 +174,9 @@ def test_page_and_card_hold_each_set_with_its_figures(plan: Plan, evaluation: Ev
     for flips in evaluation.robustness.flips:
         assert f"{100 * flips.changed.share:.1f} %" in page
         assert f"{100 * flips.changed.share:.1f} %" in card
+    for text in (page, card):
+        assert "int8, static ranges" in text
+        assert "98.7 %" in text
     for source in artefact.verify(plan.model).provenance.sources:
         assert source.sha256[:16] in card
     for label in plan.task.labels("topic"):
@@ -178,7 +190,7 @@ def test_the_page_stands_alone_and_runs_nothing(plan: Plan) -> None:
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
     assert not re.search(r"""(?:src|href)=["'](?!#)""", text)
     assert "prefers-color-scheme: dark" in text
-    assert page.tags.count("svg") >= len(read_evaluation(plan.out / EVALUATION).sets)
+    assert page.tags.count("svg") >= len(read_evaluation(evaluation_path(plan)).sets)
 
 
 def test_hostile_labels_and_names_stay_text(plan: Plan, evaluation: Evaluation) -> None:
@@ -204,7 +216,7 @@ def test_without_a_teacher_its_columns_stay_empty_and_the_other_figures_are_the_
         shutil.copytree(plan.out / name, tmp_path / name)
     alone = replace(plan, out=tmp_path)
     evaluate(alone)
-    found = read_evaluation(tmp_path / EVALUATION)
+    found = read_evaluation(evaluation_path(alone))
     assert all(one.teacher is None for heads in found.sets.values() for one in heads.values())
     assert found.pace[0].teacher is None
     assert "–" in (alone.report / "report.html").read_text()
@@ -240,7 +252,12 @@ def test_confused_labels_come_by_number(evaluation: Evaluation) -> None:
     assert [pair.rows for pair in pairs] == sorted((pair.rows for pair in pairs), reverse=True)
 
 
+def test_a_further_tier_has_files_of_its_own(plan: Plan) -> None:
+    assert evaluation_path(plan) == plan.out / "evaluation.json"
+    assert evaluation_path(replace(plan, tier="fast")) == plan.out / "evaluation-fast.json"
+
+
 def test_a_broken_report_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / EVALUATION).write_text('{"version": 3}')
+    (tmp_path / "evaluation.json").write_text('{"version": 3}')
     with pytest.raises(InputError, match="undertone train evaluate"):
-        read_evaluation(tmp_path / EVALUATION)
+        read_evaluation(tmp_path / "evaluation.json")
