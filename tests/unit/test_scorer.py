@@ -10,6 +10,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from tests.engines import engine_scorer
 from training.batches import Encoded, batches, encode_texts, load_tokenizer
 from training.compress import activation_ranges
 from training.compression import logits_of_graph
@@ -44,8 +45,10 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["default", "trivial"])
+@pytest.fixture(scope="module", params=["default", "trivial", "engine"])
 def scorer(request: pytest.FixtureRequest) -> Scorer:
+    if request.param == "engine":
+        return engine_scorer(SHIPPED_STUDENT)[0]
     return load_scorer(request.param)
 
 
