@@ -28,6 +28,15 @@ pytestmark = [
 TOKENS = 40
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other over tiny tensors take minutes on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def linear(
     given: Tensor, weight: Tensor, bias: Tensor, add_bias: bool, flash: bool, heads: int, transposed: bool, theta: float
 ) -> Tensor:
