@@ -7,6 +7,7 @@ from training.task import Task
 WEAK_F1 = 0.75
 WEAK_SUPPORT = 5  # rows, below which an F1 says little
 SMALL_EFFECT = 0.01
+SMALL_SPREAD = 0.02  # of mean leans, below which a difference may be certain and still mean nothing
 
 
 def limits_of(task: Task, evaluation: Evaluation) -> list[str]:
@@ -37,14 +38,14 @@ def limits_of(task: Task, evaluation: Evaluation) -> list[str]:
             "right without “not”."
         )
     for found in evaluation.bias.names if evaluation.bias else ():
-        if found.p_value < 0.01 and found.effect > SMALL_EFFECT:
+        if found.p_value < 0.01 and found.effect > SMALL_EFFECT and found.spread > SMALL_SPREAD:
             lines.append(
                 f"Names alone move the {found.head}: by {found.by} of the name, mean leans spread over "
                 f"{found.spread:.3f}; furthest out is {found.worst[0].name} ({signed(found.worst[0].lean)})."
             )
     if "entity" not in task.heads and "sentiment" in task.heads:
         lines.append("The sentiment is of the text as a whole, not towards one company.")
-    lines.append("Irony, and numbers whose meaning needs context, are not measured here and are often misread.")
+    lines.append("Irony, and numbers whose meaning needs context, are not measured here.")
     return lines
 
 

@@ -17,10 +17,12 @@ WORDS_PER_TYPO = 8
 _NAME = "\ue000"  # stands for the entity while the text around it changes: private use, so in no clean text
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,6})(?!\w)")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_KEPT = re.compile(rf"({_LINK.pattern}|&#?\w+;)", re.IGNORECASE)  # neither a link nor an HTML entity is words
 _TYPED = re.compile(r"[A-Za-z]{4,}[.,:;!?]?")
 _NUMBER = re.compile(
     r"(?<![\w.,/:-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w/:-]|[.,]\d)|(?<![\w.,/:-])\d+(?:\.\d+)?(?![\w/:-]|[.,]\d)"
 )
+_INITIAL = re.compile(r"(?<!['’])\b[a-z]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NO_COMPANY = frozenset({"-", "CRYPTO", "INDEX"})
@@ -47,7 +49,9 @@ def lower(text: str, _: Random) -> str | None:
 
 def title(text: str, _: Random) -> str | None:
     """Capitalise each word, as some feeds do with headlines."""
-    return _other(text, _outside_links(text, lambda part: re.sub(r"(?<!['’])\b[a-z]", lambda one: one[0].upper(), part)))
+    return _other(
+        text, _outside_links(text, lambda part: re.sub(r"(?<!['’])\b[a-z]", lambda one: one[0].upper(), part))
+    )
 
 
 def number(text: str, random: Random) -> str | None:
@@ -174,8 +178,8 @@ def _neighbour(letter: str, random: Random) -> str:
 
 
 def _outside_links(text: str, change: Callable[[str], str]) -> str:
-    """Apply a change to the parts of a text between its links, which are not words."""
-    parts = re.split(rf"({_LINK.pattern})", text, flags=re.IGNORECASE)
+    """Apply a change to the parts of a text between its links and HTML entities."""
+    parts = _KEPT.split(text)
     return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
 
 

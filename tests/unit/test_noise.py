@@ -52,6 +52,7 @@ def test_case_changes_letters_alone_and_no_link() -> None:
         assert changed.lower() == TEXT.lower()
         assert changed.endswith("https://t.co/aB1")
     assert title("it's a buy", Random(0)) == "It's A Buy"
+    assert upper("P&amp;G&nbsp;up &#39;now&#39;", Random(0)) == "P&amp;G&nbsp;UP &#39;NOW&#39;"
 
 
 def test_a_cashtag_and_a_company_give_way_to_others_and_the_rest_stays() -> None:
@@ -86,7 +87,7 @@ def test_numbers_grow_together_so_that_what_rose_still_rose(seed: int) -> None:
 
 def test_a_text_with_nothing_to_change_gives_none() -> None:
     assert link("No link here", Random(0)) is None
-    assert number("Nothing since 2019", Random(0)) is None
+    assert number("Nothing since 2019, &#39;here&#39;", Random(0)) is None
     assert typos("$A up 1", Random(0)) is None
     assert lower("all low", Random(0)) is None
 
