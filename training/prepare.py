@@ -141,7 +141,7 @@ def _provenance(plan: Plan, source: Any) -> dict[str, Any]:
     path = path_of(source, plan.data)
     return {
         "name": source.name,
-        "file": source.file,
+        "file": Path(source.file).name if Path(source.file).is_absolute() else source.file,
         "licence": source.licence,
         "trained_on": source.use != "evaluate",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",

@@ -1,87 +1,122 @@
-"""The whole cycle in order: prepare, teach, distil, export, evaluate.
+"""The steps of the cycle in order, each with what it leaves behind: a step whose output is there is done.
 
-    python -m training.run --out runs/first
-
-A step is skipped when its output is there, so an interrupted run goes on where it stopped; delete a step's
-folder to run it again. On two CPU cores the defaults take well under three hours.
+So a run that was killed goes on where it stopped. The gate and the promotion, which need to know who serves, are put
+behind these by the command line (`undertone train`).
 """
 
-import argparse
-import logging
+import shutil
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from training import processes
+from training.compress import compress
+from training.continual import continual
 from training.distil import distil
 from training.evaluate import evaluate
-from training.export import export
-from training.plan import Plan, StudentSize, default_data
+from training.plan import Plan
 from training.prepare import prepare
+from training.pretrain import pretrain, pretrains
+from training.rows import read_summary
 from training.teach import teach
-
-log = logging.getLogger("training")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the steps of the plan that `argv` describes; return 0, or 2 where the data is missing."""
-    plan = parse(argv)
-    plan.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    if not plan.data.is_dir():
-        print(f"No data at {plan.data}; name the folder with --data or UNDERTONE_DATA")
-        return 2
-    steps: list[tuple[str, Path, Callable[[Plan], object]]] = [
-        ("prepare", plan.prepared / "prepared.json", prepare),
-        ("teach", plan.teacher / "teacher.safetensors", teach),
-        ("distil", plan.student_folder / "student.safetensors", distil),
-        ("export", plan.candidate / "manifest.json", export),
-        ("evaluate", plan.model / "manifest.json", evaluate),
-    ]
-    for name, output, step in steps:
-        if output.exists():
-            log.info("%s: done before (%s)", name, output)
-            continue
-        started = time.monotonic()
-        step(plan)
-        log.info("%s: %.0f s", name, time.monotonic() - started)
-    print(f"The model is in {plan.model}, its figures in {plan.out / 'evaluation.json'} and {plan.card}")
-    return 0
+from training.tune import tune
+from undertone.errors import InputError
 
 
-def parse(argv: Sequence[str] | None) -> Plan:
-    """Return the plan of the command line; what it does not name keeps the default that `Plan` gives it."""
-    parser = argparse.ArgumentParser(
-        "python -m training.run",
-        description="Train the model that scores texts.",
-        argument_default=argparse.SUPPRESS,
-        epilog="Defaults of what is not shown here: training/plan.py",
+class Step(NamedTuple):
+    """One step: its name, what is there once it is done, the steps whose output it reads, and what it does."""
+
+    name: str
+    output: Callable[[Plan], Path]
+    needs: tuple[str, ...]
+    run: Callable[[Plan], None]
+
+
+class Done(NamedTuple):
+    """What became of a step: `seconds` of work, or done before."""
+
+    name: str
+    output: Path
+    seconds: float | None
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step("prepare", lambda plan: plan.prepared / "prepared.json", (), prepare),
+        Step("pretrain", lambda plan: plan.pretrained / "encoder", ("prepare",), pretrain),
+        Step("tune", lambda plan: plan.tuned / "best.toml", ("prepare",), tune),
+        Step("teach", lambda plan: plan.teacher / "teacher.safetensors", ("prepare",), teach),
+        Step("distil", lambda plan: plan.student_folder / "student.safetensors", ("prepare", "teach"), distil),
+        Step("continual", lambda plan: plan.student_folder / "student.safetensors", ("prepare",), continual),
+        Step("compress", lambda plan: plan.candidate / "manifest.json", ("prepare", "student"), compress),
+        Step("evaluate", lambda plan: plan.model / "manifest.json", ("prepare", "compress"), evaluate),
     )
-    parser.add_argument("--data", type=Path, default=default_data(), help="folder of the data sets (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="work folder (%(default)s)")
-    parser.add_argument("--card", type=Path, help="where the model card goes (OUT/model-card.md)")
-    parser.add_argument("--base", help="encoder of the teacher: a folder in Hugging Face format, or minilm-l6")
-    parser.add_argument("--threads", type=int, help="CPU threads")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--max-tokens", type=int)
-    parser.add_argument("--teacher-epochs", type=int)
-    parser.add_argument("--student-epochs", type=int)
-    parser.add_argument("--vocabulary", type=int, help="word pieces of the student")
-    parser.add_argument("--variants", type=int, help="changed copies of each text")
-    shape = parser.add_argument_group("shape of the student")
-    shape.add_argument("--from-layers", type=_numbers, help="the teacher's layers to start from, such as 0,1")
-    shape.add_argument("--width", type=int)
-    shape.add_argument("--heads", type=int)
-    shape.add_argument("--inner", type=int)
-    given = vars(parser.parse_args(argv))
-    size = {name: given.pop(name) for name in ("from_layers", "width", "heads", "inner") if name in given}
-    given.setdefault("card", given["out"] / "model-card.md")
-    return Plan(date=datetime.now(UTC).date(), student=StudentSize(**size), **given)
+}
+ON_SEVERAL_PROCESSES = ("pretrain", "teach")
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+def steps_of(plan: Plan) -> list[Step]:
+    """Return the steps of a whole turn: from a parent, or from the base."""
+    names = ["prepare"]
+    if plan.parent is not None:
+        names.append("continual")
+    else:
+        names += [*(["pretrain"] if pretrains(plan) else []), "teach", "distil"]
+    return [STEPS[name] for name in (*names, "compress", "evaluate")]
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def run(plan: Plan, steps: Sequence[Step], *, again: bool = False) -> Iterator[Done]:
+    """Run steps in order and yield what became of each; one whose output is there is skipped, unless `again`.
+
+    Raises InputError where the data folder or another step's output is not there, or the folder holds another task.
+    """
+    _check_processes(steps)
+    for step in steps:
+        output = step.output(plan)
+        if again and processes.rank() == 0:
+            _remove(output)
+        if output.exists() and not again:
+            yield Done(step.name, output, None)
+            continue
+        _check(plan, step)
+        started = time.monotonic()
+        step.run(plan)
+        yield Done(step.name, output, time.monotonic() - started)
+
+
+def _check(plan: Plan, step: Step) -> None:
+    if step.name == "prepare":
+        if not plan.data.is_dir():
+            raise InputError(f"There are no data at {plan.data}: name their folder with --data")
+        return
+    for name in step.needs:
+        # What a student is made by, distil or continual, is one to those who need it.
+        needed = STEPS["distil" if name == "student" else name]
+        if not needed.output(plan).exists():
+            raise InputError(
+                f"{step.name} needs what {needed.name} writes, {needed.output(plan)}, which is not there: run "
+                f"`undertone train {needed.name} --out {plan.out}` first"
+            )
+    found = read_summary(plan)["task"]
+    if found != plan.task.name:
+        raise InputError(
+            f"{plan.out} holds a run of the task {found!r}, not {plan.task.name!r}: give its --task, or another --out"
+        )
+
+
+def _check_processes(steps: Sequence[Step]) -> None:
+    alone = [step.name for step in steps if step.name not in ON_SEVERAL_PROCESSES]
+    if processes.count() > 1 and alone:
+        raise InputError(
+            f"{', '.join(alone)} run in one process, not in {processes.count()}; only {', '.join(ON_SEVERAL_PROCESSES)}"
+            " share their work. Start the launcher for those alone, and the rest without it"
+        )
+
+
+def _remove(output: Path) -> None:
+    if output.is_dir():
+        shutil.rmtree(output)
+    else:
+        output.unlink(missing_ok=True)

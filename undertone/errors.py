@@ -40,3 +40,7 @@ class Rejected(UndertoneError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class BusyError(UndertoneError):
+    """Another process holds what is needed, and says who it is; later it may be free."""

@@ -20,6 +20,7 @@ from undertone.cli.schemas import schemas
 from undertone.cli.score import score
 from undertone.cli.system import dashboard, up, watch, worker
 from undertone.cli.topics import topics
+from undertone.cli.train import train
 from undertone.cli.trends import trends
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ app.command(epilog="Example: undertone replay tweets.jsonl.gz --stream comments 
 app.command(epilog='Example: undertone score "Acme cuts its forecast" "Acme wins a contract"')(score)
 app.command(epilog='Example: undertone explain "Acme plunges as it warns on profit"')(explain)
 app.command(epilog="Example: undertone trends --stream news --entity AAPL --window 1h --json")(trends)
+app.add_typer(train, name="train")
 app.add_typer(alerts, name="alerts")
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
