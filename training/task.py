@@ -152,7 +152,7 @@ def _problem(task: Task) -> str:
             if wanted > given:
                 return f"student.{name} {wanted} is more than the {given} of scratch, whose weights it starts from"
         if max(size.from_layers) >= start.layers:
-            return f"student.from_layers {list(size.from_layers)} names a layer that scratch.layers {start.layers} lacks"
+            return f"student.from_layers {list(size.from_layers)} names a layer beyond scratch.layers {start.layers}"
     if not any(source.use != "evaluate" for source in task.sources):
         return "no source is for training"
     return ""

@@ -199,7 +199,7 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """A person lets another's labels out of quarantine, on the ``labels`` topic: those before this record, none after."""
+    """A person lets another's labels out of quarantine, on the ``labels`` topic: those before it, none after."""
 
     schema_version: int = SCHEMA_VERSION
     id: str
