@@ -204,7 +204,8 @@ def test_hostile_labels_and_names_stay_text(plan: Plan, evaluation: Evaluation) 
     assert hostile in " ".join(Page(page).words)
     card = write_card(plan.task, manifest, spoilt, read_summary(plan))
     assert "<script>" not in card
-    widths = {line.count("|") - line.count("\\|") for line in card.split("### ")[1].splitlines() if line[:1] == "|"}
+    by_class = card.split("### ")[1].split("## Trained on")[0]
+    widths = {line.count("|") - line.count("\\|") for line in by_class.splitlines() if line[:1] == "|"}
     assert len(widths) == 1
     assert escape("R&D, M&A | a&lt;b") == "R&D, M&A \\| a&amp;lt;b"
 
