@@ -5,7 +5,8 @@ Needs torch and transformers, which the extra `train` has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class Gradients:
 
         described = self._manifest.head(head)
         assert described is not None  # a `Question` has asked
-        with torch.enable_grad():
+        with torch.enable_grad(), _one_thread():
             words = words.detach().requires_grad_(True)
             mask = torch.ones(words.shape[:2], dtype=torch.long)
             states = self._student.encoder(inputs_embeds=words, attention_mask=mask).last_hidden_state
@@ -81,3 +82,16 @@ class Gradients:
             probability = (logits / described.temperature).softmax(-1)[:, label]
             (gradient,) = torch.autograd.grad(probability.sum(), words)
         return probability.detach(), gradient
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread, as the scorer is: for so small a network more only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

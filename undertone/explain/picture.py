@@ -5,6 +5,7 @@ stays text.
 """
 
 import io
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,9 @@ def png(explanation: Explanation) -> bytes:
     for number, one in enumerate(told):
         axes.text(_MARGIN, _MARGIN + rows * _LINE + 24 * (number + 1), one, color="#1a1a1a", **font)
     out = io.BytesIO()
-    canvas.print_png(out)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # matplotlib's font lacks Chinese: boxes, where SVG has letters
+        canvas.print_png(out)  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 

@@ -12,7 +12,7 @@ from undertone.text import model_input
 
 NO_WORD = -1
 _CHUNK = re.compile(r"[^\s—…]+")
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ceaf\U0002f800-\U0002fa1f"
 _PARTS = re.compile(f"[{_HAN}]|[^{_HAN}]+")
 _OUTER = ".,;:!?\"'()[]{}<>|“”‘’«»‹›、。，；：！？（）《》【】「」·-–_*~`"
 _OUTER_LEFT = _OUTER.replace("-", "")  # the sign of -5%
