@@ -205,8 +205,8 @@ def messages_of(replay: Replay, data: Path) -> list[list[Message]]:
     path = data / replay.file
     if not path.is_file():
         raise InputError(
-            f"The gate's replay is not there: no {path}. Give the folder of the data with --data, or leave the alerts "
-            "out with --without-alerts, which the verdict will say"
+            f"The gate's replay is not there: no {path}. Name the folder that holds it with --data: without the replay "
+            "nobody knows whether the model still rings for what matters"
         )
     problems: list[Problem] = []
     feed: list[Due] = Feed(path, Layout(), Columns(source=replay.source), problems.append).in_order()

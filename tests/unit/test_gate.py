@@ -150,7 +150,7 @@ def test_a_replay_that_is_not_there_is_an_error_and_one_left_out_is_told(
     plan: Plan, folders: dict[str, Path], replayed: Rules
 ) -> None:
     (plan.data / "replay.jsonl").unlink()
-    with pytest.raises(InputError, match=r"replay\.jsonl.*--without-alerts"):
+    with pytest.raises(InputError, match=r"replay\.jsonl.*--data"):
         gate(plan, folders["good"], folders["twin"], lambda *_: [], rules=replayed, clock=clock().__next__)
     assert judged(plan, folders["good"], folders["twin"], replayed).left_out
 
