@@ -24,7 +24,7 @@ from undertone.gpu import choice
 from undertone.gpu.engines import Make, Wanted, build, torch_eager
 from undertone.gpu.graphs import Graphs
 from undertone.gpu.report import Attempt, EngineReport, Parity
-from undertone.gpu.scorer import GpuScorer, degraded, out_of_memory, padded
+from undertone.gpu.scorer import Fetch, GpuScorer, Tokens, degraded, out_of_memory, padded
 from undertone.gpu.served import Served
 from undertone.model import artefact
 from undertone.scorer import Mention, OnnxScorer, Scores, load_scorer
@@ -134,13 +134,14 @@ def test_memory_too_small_for_one_text_is_a_lost_gpu(folder: Path, expected: Sco
 def test_a_text_that_overflows_is_scored_by_the_cpu_and_its_neighbours_are_not(folder: Path, expected: Scores) -> None:
     scorer, engine = engine_scorer(folder)
 
-    def overflowing(*batch: Any) -> Any:
-        fetch = engine(*batch)
+    def overflowing(input_ids: Tokens, attention_mask: Tokens, span_mask: Tokens) -> Fetch:
+        fetch = engine(input_ids, attention_mask, span_mask)
+        lengths = attention_mask.sum(1)
 
         def fetched() -> Any:
             rows = fetch().copy()
-            rows[batch[1].sum(1) > 20] = np.nan
-            rows[batch[1].sum(1) <= 20, 0] += 1e-3  # what tells the engine's answers from the CPU's
+            rows[lengths > 20] = np.nan
+            rows[lengths <= 20, 0] += 1e-3  # what tells the engine's answers from the CPU's
             return rows
 
         return fetched
@@ -163,7 +164,8 @@ def without_span(served: Served, wanted: Wanted) -> Callable[[Tensor, Tensor, Te
 
 def stale(served: Served, wanted: Wanted) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """Answers every batch of a known shape with what it said of the first."""
-    run, known = torch_eager(served, wanted), {}
+    run = torch_eager(served, wanted)
+    known: dict[torch.Size, Tensor] = {}
     return lambda *given: known.setdefault(given[0].shape, run(*given))
 
 
