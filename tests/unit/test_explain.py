@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.random_student import COMPANIES, VOCABULARY, random_student
+from tests.random_student import VOCABULARY, random_student
+from tests.training_data import COMPANIES
 from undertone.errors import InputError, ModelError
 from undertone.explain import METHODS, Explainer, Explanation
 from undertone.explain.faithfulness import faithfulness
@@ -276,5 +277,5 @@ def test_the_word_that_decides_is_the_faithful_one_to_put_first() -> None:
     # Five words: the curve falls from .9 to .05 within the first step, or within the last.
     assert right.deletion == pytest.approx((0.475 + 4 * 0.05) / 5, abs=1e-6)
     assert right.insertion == pytest.approx((0.475 + 4 * 0.9) / 5, abs=1e-6)
-    assert (right.comprehensiveness, right.sufficiency) == (pytest.approx(0.85), pytest.approx(0))
-    assert (wrong.comprehensiveness, wrong.sufficiency) == (pytest.approx(0), pytest.approx(0.85))
+    assert [right.comprehensiveness, right.sufficiency] == pytest.approx([0.85, 0], abs=1e-6)
+    assert [wrong.comprehensiveness, wrong.sufficiency] == pytest.approx([0, 0.85], abs=1e-6)
