@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := set(engines) - {*ENGINES, "onnxruntime"}:
         parser.error(f"--engines names {', '.join(sorted(unknown))}: valid are {', '.join(ENGINES)}, onnxruntime")
     grid = QUICK if options.quick else FULL
-    lines = [line for name in _models(options.quick) for line in _lines(name, device, engines, grid)]
+    with redirect_stdout(sys.stderr):  # DeepSpeed logs to standard output
+        lines = [line for name in _models(options.quick) for line in _lines(name, device, engines, grid)]
     told = {"hardware": machine(device), "versions": versions(), "lines": [dataclasses.asdict(line) for line in lines]}
     if options.json:
         options.json.write_text(json.dumps({"schema_version": 1} | told, indent=2) + "\n")
