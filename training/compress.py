@@ -24,6 +24,7 @@ from training.graph import Range, write_graph
 from training.metrics import classification, softmax
 from training.plan import Plan
 from training.rows import Rows, load_rows, prose_rows, read_summary
+from training.task import HEADS
 from undertone.model import artefact
 from undertone.model.network import Network, build_student, pack, unpack
 
@@ -57,7 +58,9 @@ def compress(plan: Plan) -> None:
         schema_version=artefact.SCHEMA_VERSION,
         version=f"{plan.task.name}-{plan.date:%Y.%m.%d}-{hashlib.sha256(graph).hexdigest()[:8]}",
         task=plan.task.name,
-        heads=tuple(artefact.Head(head, plan.task.labels(head), temperatures[head]) for head in plan.task.head_sizes),
+        heads=tuple(
+            artefact.Head(head, plan.task.labels(head), temperatures[head]) for head in HEADS if head in plan.task.heads
+        ),
         max_tokens=plan.max_tokens,
         architecture=architecture,
         provenance=provenance(plan, read_summary(plan)),

@@ -13,8 +13,8 @@ from undertone.errors import InputError
 TASKS = Path(__file__).resolve().parent / "tasks"
 OWN = "LicenseRef-operator"  # the operator's own texts, as fresh labels are where they name no licence
 PERMISSIVE = frozenset({"MIT", "Apache-2.0", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0", OWN})
-HEADS = ("topic", "sentiment", "entity")
 HeadName = Literal["topic", "sentiment", "entity"]
+HEADS: tuple[HeadName, ...] = ("topic", "sentiment", "entity")
 
 
 class LabelColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,9 +148,9 @@ def _problem(task: Task) -> str:
             return f"source {source.name!r} has use {source.use!r} and held_out {source.held_out}; give both or neither"
     if task.base == "scratch":
         size, start = task.student, task.scratch
-        for name, wanted, given in (("width", size.width, start.width), ("inner", size.inner, start.inner)):
-            if wanted > given:
-                return f"student.{name} {wanted} is more than the {given} of scratch, whose weights it starts from"
+        for name, wanted, most in (("width", size.width, start.width), ("inner", size.inner, start.inner)):
+            if wanted > most:
+                return f"student.{name} {wanted} is more than the {most} of scratch, whose weights it starts from"
         if max(size.from_layers) >= start.layers:
             return f"student.from_layers {list(size.from_layers)} names a layer beyond scratch.layers {start.layers}"
     if not any(source.use != "evaluate" for source in task.sources):

@@ -17,7 +17,7 @@ class Tracking:
 
     def __init__(self, out: Path, step: str, also: tuple[str, ...] = ()) -> None:
         """Raises InputError where a tracker of `also` is unknown or not installed."""
-        self._writer = SummaryWriter(str(out / "tensorboard" / step))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(out / "tensorboard" / step))
         self._others = [_open(name, out, step) for name in also]
 
     def __enter__(self) -> "Tracking":
@@ -26,12 +26,12 @@ class Tracking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def scalars(self, values: Mapping[str, float], at: int) -> None:
         """Write values at a step number."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, at)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, at)
         for other in self._others:
             other(values, at)
 
