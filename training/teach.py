@@ -29,7 +29,7 @@ from training.checkpoints import CHECKPOINT, checkpoint_all, drop, restore_all, 
 from training.metrics import classification
 from training.plan import Plan
 from training.processes import Processes
-from training.rows import Rows, load_rows, prose_rows
+from training.rows import Rows, load_rows, prose_rows, source_shares
 from training.tracking import Tracking
 from undertone.model.network import Network, base_folder, build_teacher
 
@@ -96,7 +96,7 @@ def begin(plan: Plan, processes: Processes, train: Rows) -> Moving:
         adapters.attach(teacher, plan.lora_rank)
     average = adapters.state_of(teacher)
     optimizer = torch.optim.AdamW(rate_groups(plan, teacher), weight_decay=0.01, fused=True)
-    epoch_rows = int(sum(row_shares(plan, train))) + plan.task.prose
+    epoch_rows = int(source_shares(plan, train.sources).sum()) + plan.task.prose
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
@@ -111,7 +111,7 @@ def begin(plan: Plan, processes: Processes, train: Rows) -> Moving:
 def epoch_of(plan: Plan, train: Rows, epoch: int) -> Rows:
     """Return the rows of one epoch: by their sources' shares, half of them changed, and generated sentences."""
     order = np.random.default_rng((plan.seed, epoch, 1))
-    chosen = np.flatnonzero(order.random(len(train)) < np.array(row_shares(plan, train)))
+    chosen = np.flatnonzero(order.random(len(train)) < source_shares(plan, train.sources))
     augment = Augmenter(train.mentions, plan.seed + epoch)
     # The first epoch sees the texts as they are.
     changed = (order.random(len(chosen)) < 0.5) & (epoch > 0)
@@ -122,12 +122,6 @@ def epoch_of(plan: Plan, train: Rows, epoch: int) -> Rows:
     return Rows(mentions, train.labels[chosen], [train.sources[row] for row in chosen]) + prose_rows(
         plan, plan.seed + epoch
     )
-
-
-def row_shares(plan: Plan, rows: Rows) -> list[float]:
-    """Return how often each row is seen in an epoch, as its source says."""
-    shares = {source.name: source.share for source in (*plan.task.sources, *plan.fresh)}
-    return [shares[source] for source in rows.sources]
 
 
 def rate_groups(plan: Plan, teacher: Network) -> list[dict[str, Any]]:
