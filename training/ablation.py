@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from training.batches import encode, load_tokenizer
+from training.checkpoints import CHECKPOINT, drop
 from training.distil import Targets, load_teacher, pieces_of, start_student, teacher_targets, train_student
 from training.metrics import classification
 from training.plan import Plan
@@ -93,6 +94,7 @@ def run(
         student = build_student(student.encoder.config.to_dict(), plan.task.head_sizes)
     part = part_of(plan, targets, rows, trial)
     state = train_student(changed, student, part, dims, calibration=load_rows(plan, "calibration"))
+    drop(changed.student_folder / CHECKPOINT)
     student.load_state_dict(state)
     tokenizer = load_tokenizer(changed.student_folder / "tokenizer.json", plan.max_tokens)
     return {name: figures(plan, student.eval(), tokenizer, some) for name, some in evaluation.items()}

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from training.augment import Augmenter, Mentioned
 from training.batches import Batch, Encoded, batches, encode, load_tokenizer
-from training.checkpoints import CHECKPOINT, checkpoint, restore, save_state
+from training.checkpoints import CHECKPOINT, checkpoint, drop, restore, save_state
 from training.plan import Plan, bert_config
 from training.rows import Rows, load_rows, load_unlabelled, prose_rows, source_shares
 from training.shrink import shrink
@@ -61,6 +61,7 @@ def distil(plan: Plan) -> None:
     calibration = load_rows(plan, "calibration")
     state = train_student(plan, student, targets, dims, calibration)
     save_state(state, folder / "student.safetensors")
+    drop(folder / CHECKPOINT)  # after the weights: killed in between, the step goes on from it
 
 
 def pieces_of(plan: Plan, mentions: list[Mentioned], folder: Path) -> list[int]:
@@ -127,7 +128,6 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
             tracking.scalars(figures, epoch + 1)
             rate = len(mixed) / (time.monotonic() - started)
             log.info("epoch %d: %.0f texts/s, %s", epoch + 1, rate, in_words(figures))
-    path.unlink(missing_ok=True)
     return average
 
 
