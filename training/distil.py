@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from rich.progress import track
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from training.augment import Augmenter, Mentioned
@@ -28,7 +29,17 @@ from training.shrink import shrink
 from training.teach import fold, held_out, in_words
 from training.tracking import Tracking
 from training.vocabulary import trim_tokenizer
-from undertone.model.network import Network, base_folder, build_student, build_teacher, mean_of, task_loss
+from undertone.errors import InputError
+from undertone.model import artefact
+from undertone.model.network import (
+    Network,
+    base_folder,
+    build_student,
+    build_teacher,
+    load_student,
+    mean_of,
+    task_loss,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +70,8 @@ def distil(plan: Plan) -> None:
     architecture = bert_config(plan.student, len(kept), plan.max_tokens)
     (folder / "architecture.json").write_text(json.dumps(architecture, indent=2))
     calibration = load_rows(plan, "calibration")
+    if plan.start is not None:
+        student.load_state_dict(load_file(plan.start))
     state = train_student(plan, student, targets, dims, calibration)
     save_state(state, folder / "student.safetensors")
     drop(folder / CHECKPOINT)  # after the weights: killed in between, the step goes on from it
@@ -179,6 +192,24 @@ def load_teacher(plan: Plan) -> Network:
     return teacher.eval()
 
 
+def load_other(plan: Plan, folder: Path) -> tuple[Network, Tokenizer]:
+    """Return a further teacher in eval mode, and its tokenizer.
+
+    Raises InputError where it is a model whose labels are not the task's.
+    """
+    if not (folder / "manifest.json").is_file():
+        other = build_teacher(plan.base, plan.task.head_sizes)
+        other.load_state_dict(load_file(folder / "teacher.safetensors"))
+        return other.eval(), load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)
+    manifest = artefact.verify(folder)
+    for head in manifest.heads:
+        if head.name not in plan.task.heads or head.labels != plan.task.labels(head.name):
+            raise InputError(
+                f"Model {manifest.version} cannot teach {plan.task.name}: its {head.name} has other labels"
+            )
+    return load_student(folder, manifest), load_tokenizer(folder / "tokenizer.json", plan.max_tokens)
+
+
 def teacher_targets(plan: Plan, teacher: Network) -> Targets:
     """Return the teachers' view of all texts and their changed copies; kept in files, as it takes minutes."""
     rows = load_rows(plan, "train") + prose_rows(plan, plan.seed + 1000) + load_unlabelled(plan)
@@ -188,12 +219,13 @@ def teacher_targets(plan: Plan, teacher: Network) -> Targets:
     encoded = [encode(tokenizer, variant) for variant in texts]
     view = load_view(plan, teacher, encoded, "teacher")
     soft = {head: view[head].float() for head in plan.task.head_sizes}
-    for place, folder in enumerate(plan.teachers):
-        other = build_teacher(plan.base, plan.task.head_sizes)
-        other.load_state_dict(load_file(folder / "teacher.safetensors"))
-        more = load_view(plan, other.eval(), encoded, f"teacher-{place + 1}")
-        soft = {head: tensor + more[head] for head, tensor in soft.items()}
-    soft = {head: (tensor / (1 + len(plan.teachers))).half() for head, tensor in soft.items()}
+    for place, other in enumerate(plan.teachers):
+        network, other_tokenizer = load_other(plan, other.folder)
+        again = [encode(other_tokenizer, variant) for variant in texts]
+        more = load_view(plan, network, again, f"teacher-{place + 1}")
+        for head, weight in other.weights.items():
+            soft[head] = (1 - weight) * soft[head] + weight * more[head].float()
+    soft = {head: logits.half() for head, logits in soft.items()}
     named = torch.tensor([mention.end > mention.start for mention in rows.mentions])
     return Targets(texts, view["pooled"], soft, rows.labels, named, rows.sources)
 

@@ -4,6 +4,7 @@ A plan is read once, from the command line, and then passed along; no step reads
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,17 @@ from typing import Any
 from training.task import Source, Student, Task
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTeacher:
+    """A further teacher of the student: `weights` is its share of the mixed answers, by head; none where it lacks one.
+
+    Its folder is a model folder, such as an earlier champion's, or holds the `teacher.safetensors` of another run.
+    """
+
+    folder: Path
+    weights: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,8 @@ class Plan:
     hard_share: float = 0.2  # α: the weight of the true labels beside the teacher's
     pooled_weight: float = 1.0  # of the teacher's pooled vector in the loss
     relation_weight: float = 0.0  # of the likeness of a batch's texts to each other
-    teachers: tuple[Path, ...] = ()  # folders of further teachers, whose answers are averaged with the first's
+    teachers: tuple["OtherTeacher", ...] = ()  # whose answers are mixed with the first's
+    start: Path | None = None  # weights of a student of the same shape to go on from
 
     @property
     def base(self) -> str:

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,9 +19,9 @@ from training.augment import Augmenter, Mentioned
 from training.batches import Encoded, batches, encode_texts, load_tokenizer
 from training.compress import compress, fit_temperature
 from training.compression import without_heads
-from training.distil import distil
+from training.distil import distil, load_other, load_teacher, teacher_targets
 from training.metrics import classification_of, softmax
-from training.plan import Plan
+from training.plan import OtherTeacher, Plan
 from training.prepare import merge_same_texts, prepare, refuse_what_may_not_train
 from training.prose import NEGATIVE, NEUTRAL, POSITIVE, Prose
 from training.sources import UNKNOWN, Row, find_entity
@@ -316,3 +317,33 @@ def test_a_task_keeps_a_student_of_its_own() -> None:
     assert load_task("banking77").student.width == 384
     with pytest.raises(AttributeError):
         load_task("banking77").prose = 1  # type: ignore[misc]
+
+
+def test_an_earlier_model_may_teach_one_head_and_a_student_may_go_on_from_another(
+    finished: Plan, tmp_path: Path
+) -> None:
+    start = finished.student_folder / "student.safetensors"
+    again = replace(
+        finished,
+        out=tmp_path,
+        teachers=(OtherTeacher(finished.candidate, {"topic": 1.0}),),
+        start=start,
+        student_epochs=1,
+    )
+    prepare(again)
+    teach(again)
+    alone, mixed = (teacher_targets(plan, load_teacher(plan)) for plan in (replace(again, teachers=()), again))
+    assert torch.equal(alone.soft["sentiment"], mixed.soft["sentiment"])
+    assert not torch.equal(alone.soft["topic"], mixed.soft["topic"])
+    distil(again)
+    moved = load_file(again.student_folder / "student.safetensors")
+    assert any(not torch.equal(moved[name], tensor) for name, tensor in load_file(start).items())
+
+
+def test_a_model_of_another_task_cannot_teach(finished: Plan, tmp_path: Path) -> None:
+    manifest = artefact.verify(finished.candidate)
+    heads = tuple(msgspec.structs.replace(head, labels=head.labels[::-1]) for head in manifest.heads)
+    files: dict[str, bytes | Path] = {name: finished.candidate / name for name in manifest.files}
+    artefact.write(tmp_path / "other", files, msgspec.structs.replace(manifest, heads=heads))
+    with pytest.raises(InputError, match="topic has other labels"):
+        load_other(finished, tmp_path / "other")
