@@ -101,6 +101,7 @@ class Schedule:
         self._count, self._start, self._now, self._say = count, start, now, say
         self._turn: Turn | None = None
         self._stopped = threading.Event()
+        self.failed = False  # the last look, or its turn
         self._scheduler: Any = BlockingScheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(1)},
@@ -110,6 +111,7 @@ class Schedule:
 
     def look(self) -> bool:
         """Run a turn if one is due; return whether one ran. What goes wrong is said, and tried at the next look."""
+        self.failed = False
         try:
             state = read_state(self._out)
             fresh = 0 if state.turn or self._too_early(state) else self._count(state.labels_until)
@@ -119,6 +121,7 @@ class Schedule:
                 self._run(state)
         except (UndertoneError, OSError) as error:
             self._say(f"could not look: {error}")
+            self.failed = True
             return False
         return decision.run
 
@@ -150,6 +153,7 @@ class Schedule:
         self._turn = self._start(self._out / state.turn)
         code = self._turn.wait()
         self._turn = None
+        self.failed = code not in ENDED
         if self._stopped.is_set() or code < 0 or code in (128 + signal.SIGTERM, 128 + signal.SIGINT):
             self._say(f"{state.turn} was cut off; it will be gone on with")
             return

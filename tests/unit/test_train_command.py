@@ -7,15 +7,18 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rich
+import yaml  # type: ignore[import-untyped]
 from typer.testing import CliRunner, Result
 
 from tests.training_data import invented, write_base
 from training.lock import sole_trainer
+from training.schedule import Schedule, State, decide
 from undertone.cli import app
 from undertone.cli.train import train
 from undertone.registry import Registry
@@ -150,7 +153,7 @@ def test_every_verb_shows_an_example(house: Path) -> None:
     ("arguments", "words"),
     [
         (["--seed", "3", "teach"], "put it behind"),
-        (["--min-labels", "5"], "condition of --every"),
+        (["--min-labels", "5"], "give both"),
         (["--every", "soon"], "12h or 7d"),
         (["--every", "1d", "--min-labels", "5"], "--labels topic"),
         (["--task", "weather"], "banking77"),
@@ -201,3 +204,32 @@ def test_each_turn_of_a_schedule_gets_the_options_that_the_schedule_got(
     assert "--every" not in words
     assert "--min-labels" not in words
     assert Path(words[words.index("--out") + 1]).parent == tmp_path / "runs"
+
+
+@pytest.mark.parametrize("where", ["docker-compose.yml", "deploy/train-cronjob.yaml"])
+def test_the_deployed_commands_are_ones_that_the_command_line_takes(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parents[2]
+    file = yaml.safe_load((root / where).read_text())
+    if where.startswith("deploy"):
+        [container] = file["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        arguments = container["args"]
+        assert "--once" in arguments
+    else:
+        arguments = file["services"]["train"]["command"]
+    # As Compose fills in defaults; and a folder that may be written here.
+    filled = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", one).replace("/runs", str(tmp_path)) for one in arguments]
+    said: list[str] = []
+
+    def one_look(schedule: Schedule, *_: object) -> bool:
+        decision = decide(datetime.now(UTC), State(), schedule._every, 499, schedule._min_labels)
+        said.append(decision.why)
+        return decision.run
+
+    monkeypatch.setattr(Schedule, "run", one_look)
+    monkeypatch.setattr(Schedule, "look", one_look)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    result = CliRunner().invoke(app, filled)
+    assert result.exit_code == 0, result.output
+    assert said == ["499 of 500 fresh labels"]

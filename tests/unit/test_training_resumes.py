@@ -112,6 +112,18 @@ def test_two_processes_compute_what_one_does(plan: Plan, tmp_path: Path) -> None
         torch.testing.assert_close(both[key], tensor, atol=2e-4, rtol=0.01)
 
 
+def test_bf16_on_a_cpu_leaves_fp32_weights_near_those_of_fp32(plan: Plan, tmp_path: Path) -> None:
+    mixed = replace(plan, out=tmp_path, precision="bf16")
+    shutil.copytree(plan.prepared, mixed.prepared)
+    shutil.copytree(plan.pretrained, mixed.pretrained)
+    run_step(mixed, "teach")
+    one, other = (load_file(of.teacher / "teacher.safetensors") for of in (plan, mixed))
+    assert {tensor.dtype for tensor in other.values()} == {torch.float32}
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, atol=5e-3, rtol=0.05)
+
+
 def test_a_step_says_which_one_comes_first(plan: Plan, tmp_path: Path) -> None:
     shutil.copytree(plan.prepared, tmp_path / "prepared")
     with pytest.raises(InputError, match="train teach"):

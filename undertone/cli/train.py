@@ -40,6 +40,7 @@ def whole_cycle(
         typer.Option("--every", metavar="SPAN", help="Train again and again: 12h, 7d …", show_default=False),
     ] = None,
     min_labels: Annotated[int, typer.Option(min=0, help="With --every: not before so many labels are fresh.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="With --every: look one time, as a CronJob does.")] = False,
     allow_research: Research = False,
     as_json: Json = False,
     **given: Any,
@@ -53,10 +54,12 @@ def whole_cycle(
             raise InputError(f"{named} stands before {ctx.invoked_subcommand!r}, where it says nothing: put it behind")
         return
     if every is not None:
-        keep_training(ctx, every, min_labels, given)
+        keep_training(ctx, every, min_labels, given, once=once)
         return
-    if min_labels:
-        raise InputError("--min-labels is a condition of --every: give both, or neither")
+    if min_labels or once:
+        raise InputError(
+            f"{'--once' if once else '--min-labels'} says how --every goes about it: give both, or neither"
+        )
     from training.run import steps_of
     from undertone.cli import train_turn
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from undertone.cli.group import FAILED
 from undertone.cli.output import notes
 from undertone.cli.train_options import given_here
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from training.plan import Plan
 
 LOOK_EVERY = timedelta(minutes=10)
-_ITS_OWN = ("every", "min_labels", "out", "wait", "as_json")
+_ITS_OWN = ("every", "min_labels", "once", "out", "wait", "as_json")
 
 
-def keep_training(ctx: typer.Context, every: str, min_labels: int, given: dict[str, Any]) -> None:
-    """Look every few minutes whether a turn is due, until SIGTERM or Ctrl-C; one that was cut off is gone on with."""
+def keep_training(ctx: typer.Context, every: str, min_labels: int, given: dict[str, Any], *, once: bool) -> None:
+    """Look every few minutes whether a turn is due, until SIGTERM or Ctrl-C; one that was cut off is gone on with.
+
+    With `once` look one time and end, with exit code 1 where the look or its turn failed.
+    """
     from training.schedule import Schedule, parse_every
     from undertone.cli.train_options import options, settings_of
     from undertone.cli.train_turn import held, topic_rows
@@ -57,7 +61,12 @@ def keep_training(ctx: typer.Context, every: str, min_labels: int, given: dict[s
     with held(plan.out, given["wait"]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: schedule.stop())
-        schedule.run(min(LOOK_EVERY, span))
+        if not once:
+            schedule.run(min(LOOK_EVERY, span))
+            return
+        schedule.look()
+    if schedule.failed:
+        raise typer.Exit(FAILED)
 
 
 def _rows(plan: Plan, labels: str, since: datetime | None, of_topic: Any) -> list[Any]:

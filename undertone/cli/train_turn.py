@@ -86,13 +86,15 @@ def topic_rows(plan: Plan, settings: Settings, since: datetime | None = None) ->
 
 def take_steps(plan: Plan, steps: Sequence[Step], *, again: bool = False) -> list[dict[str, Any]]:
     """Run the steps, say what becomes of each on standard error, and return the same for scripts."""
+    from training import processes
     from training.run import run
 
     shapes: list[dict[str, Any]] = []
     console = notes()
     for done in run(plan, steps, again=again):
         said = "done before" if done.seconds is None else f"{done.seconds:,.0f} s"
-        console.print(f"[bold]{done.name}[/bold]: {said} ({done.output})", soft_wrap=True)
+        if not processes.rank():
+            console.print(f"[bold]{done.name}[/bold]: {said} ({done.output})", soft_wrap=True)
         shapes.append(
             {
                 "step": done.name,
