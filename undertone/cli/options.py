@@ -47,7 +47,7 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="'default' (the registry's champion, else the one that ships), 'fast', 'trivial' (word lists), a version "
+        help="'default' (the registry's champion, else the one that ships), 'trivial' (word lists), a version "
         "or a model folder.  env: UNDERTONE_MODEL",
         show_default=False,
     ),
