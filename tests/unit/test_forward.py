@@ -74,7 +74,7 @@ def test_numpy_stays_near_the_int8_model_that_ships() -> None:
             head = network.manifest.head(name)
             assert head is not None
             softened = np.exp(found[name] / head.temperature)
-            assert np.abs(softened / softened.sum() - probabilities[row]).max() < 0.05, (text, name)
+            assert np.abs(softened / softened.sum() - probabilities[row]).max() < 0.08, (text, name)
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
