@@ -39,7 +39,8 @@ def test_a_run_keeps_the_labels_that_it_began_with(tmp_path: Path) -> None:
 
 
 def test_a_label_whose_licence_may_not_train_what_ships_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
-    rows: list[dict[str, str | None]] = [*ROWS, {"text": "Borrowed", "sentiment": "positive", "licence": "MIT; CC-BY-NC-4.0"}]
+    borrowed: dict[str, str | None] = {"text": "Borrowed", "sentiment": "positive", "licence": "MIT; CC-BY-NC-4.0"}
+    rows = [*ROWS, borrowed]
     with pytest.raises(InputError, match=r"CC-BY-NC-4\.0"):
         take_in(tmp_path, tiny_task(), rows)
     assert sources_in(tmp_path, tiny_task()) == ()
