@@ -18,7 +18,14 @@ from training.plan import Plan
 # One process imports torch and the rest once; each step is a fork of it, which has no thread but its own.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["training.run", "transformers.models.bert.modeling_bert", "transformers.models.auto.modeling_auto", "peft"]
+    [
+        "training.run",
+        "transformers.models.bert.modeling_bert",
+        "transformers.models.auto.modeling_auto",
+        "peft",
+        "optuna.storages",
+        "sqlalchemy.dialects.sqlite",
+    ]
 )
 
 
