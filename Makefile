@@ -61,8 +61,9 @@ schemas: sync  ## Write the JSON Schemas of all messages from their types
 screenshots: sync  ## Take the README's pictures of the running dashboard (needs chromium)
 	@$(RUN) python -m tests.acceptance.screenshots $(ARGS)
 
+# Compiled once here: the tests start hundreds of processes, and torch takes long to import from source.
 sync: .tools/python | $(UV)
-	@$(SYNC) --group dev --check --quiet 2>/dev/null || $(SYNC) --group dev
+	@$(SYNC) --group dev --check --quiet 2>/dev/null || $(SYNC) --group dev --compile-bytecode
 
 clean:  ## Remove what was built or installed here; data in .undertone stays
 	rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
