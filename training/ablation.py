@@ -21,6 +21,7 @@ from training.metrics import classification
 from training.plan import Plan
 from training.rows import PROSE, Rows, load_rows
 from training.teach import logits_of
+from training.whole import whole
 from undertone.model.network import Network, build_student
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,9 @@ TRIALS = (
     Trial("with likeness between texts", {"relation_weight": 1.0}),
     Trial("T = 1", {"temperature": 1.0}),
     Trial("T = 4", {"temperature": 4.0}),
-    Trial("without changed copies", {}, variants=0),
+    Trial("without copies changed once, which the teacher has seen", {}, variants=0),
+    Trial("without copies changed anew, with the answers to the text itself", {"changed_anew": 0.0}),
+    Trial("without any changed copies", {"changed_anew": 0.0}, variants=0),
     Trial("without generated prose", {}, without_prose=True),
     Trial("from random weights", {}, untrained_start=True),
 )
@@ -70,9 +73,8 @@ def ablate(plan: Plan, rows: int, trials: Sequence[Trial] = TRIALS) -> list[dict
         result = {"name": trial.name, **run(changed, plan, trial, teacher, targets, rows, evaluation)}
         log.info("%s: %s", trial.name, result)
         found.append(result)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(found, indent=2, ensure_ascii=False))
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=2, ensure_ascii=False))
     return found
 
 

@@ -8,6 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from training.noise import Swaps
+from undertone.entities import Linker
+
 _CASHTAG = re.compile(r"\$[A-Za-z]{1,6}\b")
 _NUMBER = re.compile(r"\d")
 _LINK = re.compile(r"\s*\bhttp\S*\s*")
@@ -27,6 +30,7 @@ class Augmenter:
     def __init__(self, rows: Sequence[Mentioned], seed: int) -> None:
         """Tickers and names to swap in are those of `rows`."""
         self._random = random.Random(seed)
+        self._swaps = Swaps(Linker.load())
         self._cashtags = sorted({tag for row in rows for tag in _CASHTAG.findall(row.text)}) or ["$ACME"]
         self._names = sorted({row.text[row.start : row.end] for row in rows if row.end > row.start}) or ["Acme"]
 
@@ -51,6 +55,8 @@ class Augmenter:
     def _changed(self, text: str) -> str:
         draw = self._random
         if draw.random() < 0.3:
+            text = self._swaps.entity(text, draw) or text
+        if draw.random() < 0.3:
             text = _LINK.sub(" ", text).strip()
         if draw.random() < 0.3:
             text = _CASHTAG.sub(lambda _: draw.choice(self._cashtags), text)
@@ -61,7 +67,7 @@ class Augmenter:
         words = text.split()
         if len(words) > 4 and draw.random() < 0.5:
             words = [word for word in words if draw.random() > 0.1] or words
-        for _ in range(draw.choice((0, 0, 1, 2))):
+        for _ in range(draw.choice((0, 1, 2, 3))):
             place = draw.randrange(len(words)) if words else None
             if place is not None:
                 words[place] = self._mistype(words[place])

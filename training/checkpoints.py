@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.processes import Processes
+from training.whole import whole
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +23,8 @@ CHECKPOINT = "checkpoint.pt"
 def checkpoint(path: Path, epoch: int, *parts: Any) -> None:
     """Write the state after an epoch, whole or not at all."""
     states = [part if isinstance(part, dict) else part.state_dict() for part in parts]
-    unfinished = path.with_suffix(".unfinished")
-    torch.save({"epoch": epoch, "states": states}, unfinished)
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        torch.save({"epoch": epoch, "states": states}, unfinished)
 
 
 def restore(path: Path, *parts: Any) -> int:
@@ -77,9 +77,8 @@ def drop(path: Path) -> None:
 
 def save_state(state: dict[str, Tensor], path: Path) -> None:
     """Write weights as safetensors, whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, unfinished)
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in state.items()}, unfinished)
 
 
 def _shards(path: Path, epoch: int) -> Path:

@@ -19,8 +19,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from training.batches import Encoded, batches, encode, load_tokenizer
-from training.compression import compare, logits_of_graph
-from training.graph import Range, write_graph
+from training.compression import FP32, SHIPS, compare
+from training.graph import Range
 from training.metrics import classification, softmax
 from training.plan import Plan
 from training.rows import Rows, load_rows, prose_rows, read_summary
@@ -36,7 +36,6 @@ def compress(plan: Plan) -> None:
     """Write the candidate model folder of `plan`."""
     torch.set_num_threads(plan.threads)
     folder = plan.student_folder
-    heads = tuple(plan.task.head_sizes)
     architecture = json.loads((folder / "architecture.json").read_text())
     # What ships is what is measured: weights go through their stored precision first.
     packed = pack(load_file(folder / "student.safetensors"))
@@ -47,12 +46,9 @@ def compress(plan: Plan) -> None:
 
     tokenizer = load_tokenizer(folder / "tokenizer.json", plan.max_tokens)
     ranges = activation_ranges(student, encode(tokenizer, range_rows(plan).mentions))
-    graph = write_graph(state, architecture, heads, ranges)
-    reference_graph = write_graph(state, architecture, heads, None)
-
     calibration = load_rows(plan, "calibration")
-    encoded = encode(tokenizer, calibration.mentions)
-    served, reference = logits_of_graph(graph, encoded), logits_of_graph(reference_graph, encoded)
+    scored = compare(plan, state, architecture, ranges, tokenizer, calibration)
+    (graph, served), (_, reference) = scored[SHIPS], scored[FP32]
     temperatures = temperatures_of(plan, calibration, served)
     manifest = artefact.Manifest(
         schema_version=artefact.SCHEMA_VERSION,
@@ -67,7 +63,6 @@ def compress(plan: Plan) -> None:
         metrics={"held_out_part_of_train": held_out_figures(plan, calibration, served, reference, temperatures)},
         files={},
     )
-    compare(plan, state, architecture, ranges, tokenizer)
     files: dict[str, bytes | Path] = {
         "model.onnx": graph,
         "model.safetensors": save(packed),

@@ -24,10 +24,13 @@ from training.metrics import classification
 from training.plan import Plan
 from training.rows import Rows, load_rows
 from training.vocabulary import trim_tokenizer
+from training.whole import whole
 from undertone.model.network import WORDS
 from undertone.scorer import onnx_session
 
 State = Mapping[str, NDArray[np.float32]]
+Logits = dict[str, NDArray[np.float32]]
+FP32, SHIPS = "fp32", "int8, static ranges"
 ROUNDS = 3
 SPEED_ROWS = 512
 
@@ -52,16 +55,21 @@ class Outcome:
     texts_per_second: float  # one core, without tokenising; median of the rounds
 
 
-def compare(plan: Plan, state: State, architecture: Mapping[str, Any], ranges: Ranges, tokenizer: Tokenizer) -> None:
-    """Write `compression.json` beside the candidate: an `Outcome` for each variant, the fp32 graph first."""
-    rows = load_rows(plan, "calibration")
+def compare(
+    plan: Plan, state: State, architecture: Mapping[str, Any], ranges: Ranges, tokenizer: Tokenizer, rows: Rows
+) -> dict[str, tuple[bytes, Logits]]:
+    """Measure each variant on `rows` and write `compression.json` beside the candidate, the fp32 graph first.
+
+    Returns the graph of each variant and its logits of the rows, by its name.
+    """
     found = list(variants(plan, state, architecture, ranges, tokenizer, rows))
     speeds = texts_per_second(found)
-    reference: dict[str, NDArray[np.float32]] = {}
-    outcomes = []
+    reference: Logits = {}
+    outcomes, scored = [], {}
     for variant in found:
         logits = logits_of_graph(variant.graph, variant.encoded)
         reference = reference or logits
+        scored[variant.name] = variant.graph, logits
         outcomes.append(
             Outcome(
                 variant.name,
@@ -71,8 +79,9 @@ def compare(plan: Plan, state: State, architecture: Mapping[str, Any], ranges: R
                 speeds[variant.name],
             )
         )
-    path = plan.of_tier("compression").with_suffix(".json")
-    path.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
+    with whole(plan.of_tier("compression").with_suffix(".json")) as unfinished:
+        unfinished.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
+    return scored
 
 
 def variants(
@@ -82,9 +91,9 @@ def variants(
     heads = tuple(plan.task.head_sizes)
     encoded = encode(tokenizer, rows.mentions)
     reference = write_graph(state, architecture, heads, None)
-    yield Variant("fp32", reference, encoded)
+    yield Variant(FP32, reference, encoded)
     yield Variant("int8, dynamic ranges", dynamic_int8(reference), encoded)
-    yield Variant("int8, static ranges", write_graph(state, architecture, heads, ranges), encoded)
+    yield Variant(SHIPS, write_graph(state, architecture, heads, ranges), encoded)
     used = [piece for row in encode(tokenizer, load_rows(plan, "train").mentions).ids for piece in row]
     for share in (0.75, 0.5, 0.25):
         size = int(architecture["vocab_size"] * share)

@@ -3,9 +3,11 @@
 The loss has up to four parts: the teachers' softened answers (Hinton et al. 2015: KL at temperature T, times T²,
 averaged over an ensemble of teachers), the true labels where known, the first teacher's pooled vector, which says more
 than some logits, and the likeness of the texts of a batch to each other as the teacher sees it (Park et al. 2019).
+Part of the texts are changed anew in each epoch and keep the answers to the unchanged text.
 `docs/experiments.md` says what each is worth.
 """
 
+import hashlib
 import json
 import logging
 import time
@@ -15,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -29,6 +33,7 @@ from training.shrink import shrink
 from training.teach import fold, held_out, in_words
 from training.tracking import Tracking
 from training.vocabulary import trim_tokenizer
+from training.whole import whole
 from undertone.errors import InputError
 from undertone.model import artefact
 from undertone.model.network import (
@@ -71,10 +76,20 @@ def distil(plan: Plan) -> None:
     (folder / "architecture.json").write_text(json.dumps(architecture, indent=2))
     calibration = load_rows(plan, "calibration")
     if plan.start is not None:
-        student.load_state_dict(load_file(plan.start))
+        go_on_from(plan.start, student, folder)
     state = train_student(plan, student, targets, dims, calibration)
     save_state(state, folder / "student.safetensors")
     drop(folder / CHECKPOINT)  # after the weights: killed in between, the step goes on from it
+
+
+def go_on_from(start: Path, student: Network, folder: Path) -> None:
+    """Fill the student with the weights of another. Raises InputError where that one reads other word pieces."""
+    if (start.parent / "tokenizer.json").read_bytes() != (folder / "tokenizer.json").read_bytes():
+        raise InputError(
+            f"{start.parent} was made for other texts or another size of vocabulary: its word pieces are not this "
+            "run's. Begin without it, or from the same prepared data"
+        )
+    student.load_state_dict(load_file(start))
 
 
 def pieces_of(plan: Plan, mentions: list[Mentioned], folder: Path) -> list[int]:
@@ -117,11 +132,7 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
             order = np.random.default_rng((plan.seed, epoch, 3))
             torch.manual_seed(plan.seed + epoch)  # of dropout
             rows = np.flatnonzero(order.random(len(targets.sources)) < shares)
-            drawn = order.integers(len(encoded), size=len(rows))  # a variant for each text
-            mixed = Encoded(
-                [encoded[variant].ids[row] for row, variant in zip(rows, drawn, strict=True)],
-                [encoded[variant].spans[row] for row, variant in zip(rows, drawn, strict=True)],
-            )
+            drawn, mixed = epoch_texts(plan, targets, encoded, tokenizer, rows, epoch)
             student.train()
             total, started = 0.0, time.monotonic()
             plans = batches(mixed, plan.student_batch, order)
@@ -142,6 +153,28 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
             rate = len(mixed) / (time.monotonic() - started)
             log.info("epoch %d: %.0f texts/s, %s", epoch + 1, rate, in_words(figures))
     return average
+
+
+def epoch_texts(
+    plan: Plan, targets: Targets, encoded: list[Encoded], tokenizer: Tokenizer, rows: NDArray[np.intp], epoch: int
+) -> tuple[NDArray[np.int64], Encoded]:
+    """Return what the student reads of `rows` in an epoch, and the variant whose answers it is held to, (rows,).
+
+    Some texts are changed anew, and the answers to the unchanged text are theirs: the student learns that the change
+    says nothing (as in Xie et al. 2020, "Unsupervised Data Augmentation for Consistency Training").
+    """
+    order = np.random.default_rng((plan.seed, epoch, 4))
+    drawn = order.integers(len(encoded), size=len(rows))
+    ids = [encoded[variant].ids[row] for row, variant in zip(rows, drawn, strict=True)]
+    spans = [encoded[variant].spans[row] for row, variant in zip(rows, drawn, strict=True)]
+    anew = np.flatnonzero(order.random(len(rows)) < plan.changed_anew)
+    if len(anew):
+        augment = Augmenter(targets.texts[0], plan.seed + 2 + epoch)
+        changed = encode(tokenizer, [augment(targets.texts[0][rows[place]]) for place in anew])
+        drawn[anew] = 0
+        for place, new_ids, new_span in zip(anew, changed.ids, changed.spans, strict=True):
+            ids[place], spans[place] = new_ids, new_span
+    return drawn, Encoded(ids, spans)
 
 
 def distillation_loss(
@@ -236,16 +269,15 @@ def load_view(plan: Plan, teacher: Network, encoded: list[Encoded], name: str) -
     variants = []
     for number, variant in enumerate(encoded):
         path = plan.views / f"{name}-{number}.safetensors"
-        if path.is_file():
-            found = load_file(path)
-        else:
-            found = view_of(teacher, variant, f"teacher's view, {number + 1} of {len(encoded)}")
-            unfinished = path.with_suffix(".unfinished")
-            save_file(found, unfinished)
-            unfinished.replace(path)
-        if len(found["pooled"]) != len(variant):
-            raise ValueError(f"{path} was made for other texts; delete {plan.views} and distil again")
-        variants.append(found)
+        of = hashlib.sha256(repr((variant.ids, variant.spans)).encode()).hexdigest()
+        if not path.is_file():
+            with whole(path) as unfinished:
+                title = f"teacher's view, {number + 1} of {len(encoded)}"
+                save_file(view_of(teacher, variant, title), unfinished, metadata={"texts": of})
+        with safe_open(path, "pt") as view:
+            if (view.metadata() or {}).get("texts") != of:
+                raise InputError(f"{path} was made for other texts: delete {plan.views} and distil again")
+        variants.append(load_file(path))
     return {part: torch.stack([found[part] for found in variants]) for part in variants[0]}
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from training.metrics import Classification, Intervals, Pair
 from training.plan import Plan
+from training.whole import whole
 from undertone.errors import InputError
 
 SCHEMA_VERSION = 2
@@ -205,9 +206,8 @@ def read_compression(plan: Plan) -> list[Compressed]:
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Write the report, whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n")
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n")
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -23,6 +23,7 @@ from training.noise import Swaps, around, kinds_of
 from training.plan import Plan
 from training.rules import Replay, Rules, load_rules
 from training.verdict import Contest, Flips, Measured, Verdict, judge
+from training.whole import whole
 from undertone.entities import Linker
 from undertone.errors import InputError
 from undertone.feed_files import Layout, Problem
@@ -223,9 +224,8 @@ def tally_of(replay: Replay, periods: Sequence[Sequence[Message]], rehearse: Reh
 def write_verdict(path: Path, verdict: Verdict) -> None:
     """Write a verdict, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
 
 
 def read_verdict(path: Path) -> Verdict:

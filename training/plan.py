@@ -54,6 +54,7 @@ class Plan:
     tune_share: float = 0.25  # of the training rows that a trial sees
 
     teacher_epochs: int = 3
+    teacher_start: Path | None = None  # weights of a teacher of the same base to go on from
     teacher_batch: int = 32
     teacher_rate: float = 1e-4
     teacher_rate_decay: float = 0.9  # of the rate, from each layer to the one below it
@@ -70,6 +71,7 @@ class Plan:
     student_epochs: int = 8
     student_batch: int = 64
     variants: int = 1  # changed copies of each text that the teacher sees, beside the text itself
+    changed_anew: float = 0.4  # share of an epoch's texts changed anew, with the answers to the unchanged text
     temperature: float = 2.0  # T
     hard_share: float = 0.2  # α: the weight of the true labels beside the teacher's
     pooled_weight: float = 1.0  # of the teacher's pooled vector in the loss

@@ -18,6 +18,7 @@ import pandas as pd
 from training.plan import Plan
 from training.sources import UNKNOWN, Row, path_of, read
 from training.task import HEADS, PERMISSIVE, Task
+from training.whole import whole
 from undertone.errors import InputError
 from undertone.near_duplicates import near
 from undertone.text import normalise
@@ -71,9 +72,8 @@ def prepare(plan: Plan) -> None:
         "sources": [_provenance(plan, source) for source in (*task.sources, *plan.fresh)],
     }
     # Last, and whole or not at all: its being there says that the step is done.
-    unfinished = plan.prepared / "prepared.json.unfinished"
-    unfinished.write_text(json.dumps(summary, indent=2, ensure_ascii=False))
-    unfinished.replace(plan.prepared / "prepared.json")
+    with whole(plan.prepared / "prepared.json") as unfinished:
+        unfinished.write_text(json.dumps(summary, indent=2, ensure_ascii=False))
 
 
 def refuse_what_may_not_train(task: Task, rows: Iterable[Row]) -> None:

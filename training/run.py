@@ -80,13 +80,14 @@ def run(plan: Plan, steps: Sequence[Step], *, again: bool = False) -> Iterator[D
         if output.exists() and not again:
             yield Done(step.name, output, None)
             continue
-        _check(plan, step)
+        check(plan, step)
         started = time.monotonic()
         step.run(plan)
         yield Done(step.name, output, time.monotonic() - started)
 
 
-def _check(plan: Plan, step: Step) -> None:
+def check(plan: Plan, step: Step) -> None:
+    """Raise InputError where what a step reads is not there, or is another task's."""
     if step.name == "prepare":
         if not plan.data.is_dir():
             raise InputError(f"There are no data at {plan.data}: name their folder with --data")

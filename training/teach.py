@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -90,6 +91,8 @@ def teach(plan: Plan, after_epoch: AfterEpoch | None = None) -> None:
 def begin(plan: Plan, processes: Processes, train: Rows) -> Moving:
     """Return the untrained teacher of `plan` with its optimizer, its rates and its average."""
     teacher = build_teacher(plan.base, plan.task.head_sizes)
+    if plan.teacher_start is not None:
+        teacher.load_state_dict(load_file(plan.teacher_start))
     # The word embeddings stay as they are: rare tickers keep their meaning and a step is a fifth cheaper.
     teacher.encoder.get_input_embeddings().weight.requires_grad_(False)
     if plan.lora_rank:

@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,12 @@ import yaml  # type: ignore[import-untyped]
 from typer.testing import CliRunner, Result
 
 from tests.training_data import invented, write_base
+from training.ablation import TRIALS
 from training.lock import sole_trainer
 from training.schedule import Schedule, State, decide
 from undertone.cli import app
 from undertone.cli.train import train
+from undertone.model.artefact import SHIPPED
 from undertone.registry import Registry
 
 TASK = """
@@ -129,6 +132,26 @@ def test_a_refused_model_is_promoted_only_with_a_reason_that_stays(first: Result
     assert "a first model" in opened.history()[-1].reason
 
 
+def test_a_further_teacher_and_a_start_come_from_other_runs(first: Result, house: Path, tmp_path: Path) -> None:
+    for name in ("prepared", "teacher"):
+        shutil.copytree(house / "run" / name, tmp_path / name)
+    others = [f"{house / 'run' / 'model'}:sentiment=0.3", "--also-teacher", str(house / "run" / "teacher")]
+    starts = ["--start", str(house / "run" / "student")]
+    result = call(house, "distil", "--also-teacher", *others, *starts, "--json", out=tmp_path)
+    assert result.exit_code == 0, result.output
+    assert {file.name for file in (tmp_path / "views").iterdir()} == {
+        f"{name}-{number}.safetensors" for name in ("teacher", "teacher-1", "teacher-2") for number in (0, 1)
+    }
+
+
+def test_an_ablation_is_a_table_or_an_object(first: Result, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.ablation.ablate.__defaults__", (TRIALS[:2],))
+    found = shape(call(house, "ablate", "--rows", "20", "--json"))
+    assert [trial["name"] for trial in found["trials"]] == [trial.name for trial in TRIALS[:2]]
+    assert found["trials"][0]["held out"]["sentiment"] >= 0
+    assert TRIALS[0].name in call(house, "ablate", "--rows", "20").stdout
+
+
 def test_the_second_of_two_trainers_is_told_who_is_at_it(house: Path, tmp_path: Path) -> None:
     with sole_trainer(tmp_path, "process 7 on desk"):
         result = call(house, "prepare", out=tmp_path)
@@ -141,6 +164,7 @@ def test_every_verb_shows_an_example(house: Path) -> None:
         str(command.name or command.callback.__name__) for command in train.registered_commands if command.callback
     ]
     cycle = {"prepare", "pretrain", "tune", "teach", "distil", "compress", "evaluate", "gate", "promote", "continual"}
+    cycle |= {"ablate"}
     assert set(names) == cycle
     for name in names:
         result = CliRunner().invoke(app, ["train", name, "--help"])
@@ -161,6 +185,12 @@ def test_every_verb_shows_an_example(house: Path) -> None:
         (["prepare", "--data", "nowhere"], "--data"),
         (["teach", "--tuned"], "undertone train tune"),
         (["gate"], "undertone train evaluate"),
+        (["ablate"], "undertone train prepare"),
+        (["teach", "--teacher-start", "nowhere"], "no teacher.safetensors"),
+        (["distil", "--start", "nowhere"], "no student.safetensors"),
+        (["distil", "--also-teacher", "nowhere:topic=0.5"], "neither a model nor"),
+        (["distil", "--also-teacher", f"{SHIPPED}:mood=0.5"], "heads are topic, sentiment, entity"),
+        (["distil", "--also-teacher", f"{SHIPPED}:topic=2"], "between 0 and 1"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_to_do(arguments: list[str], words: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,21 +17,23 @@ from tokenizers import Tokenizer
 
 from tests.training_data import tiny_plan, tiny_task, write_base, write_data
 from training.augment import Augmenter, Mentioned
-from training.batches import Encoded, batches, encode_texts, load_tokenizer
+from training.batches import Encoded, batches, encode, encode_texts, load_tokenizer
 from training.compress import compress, fit_temperature
 from training.compression import without_heads
-from training.distil import distil, load_other, load_teacher, teacher_targets
+from training.distil import distil, epoch_texts, load_other, load_teacher, load_view, teacher_targets
 from training.metrics import classification_of, softmax
 from training.plan import OtherTeacher, Plan
 from training.prepare import merge_same_texts, prepare, refuse_what_may_not_train
 from training.prose import NEGATIVE, NEUTRAL, POSITIVE, Prose
+from training.rows import load_rows
 from training.sources import UNKNOWN, Row, find_entity
 from training.task import TASKS, load_task
 from training.teach import teach
 from training.vocabulary import trim_tokenizer
+from training.whole import whole
 from undertone.errors import InputError
 from undertone.model import artefact
-from undertone.model.network import load_student, pack, task_loss, unpack
+from undertone.model.network import base_folder, load_student, pack, task_loss, unpack
 from undertone.near_duplicates import near
 from undertone.scorer import Mention, OnnxScorer
 
@@ -338,6 +341,57 @@ def test_an_earlier_model_may_teach_one_head_and_a_student_may_go_on_from_anothe
     distil(again)
     moved = load_file(again.student_folder / "student.safetensors")
     assert any(not torch.equal(moved[name], tensor) for name, tensor in load_file(start).items())
+
+
+def test_a_student_goes_on_from_one_with_its_own_word_pieces_only(finished: Plan, tmp_path: Path) -> None:
+    shutil.copytree(finished.student_folder, tmp_path / "student")
+    file = tmp_path / "student" / "tokenizer.json"
+    file.write_text(file.read_text().replace("acme", "emca"))
+    start = tmp_path / "student" / "student.safetensors"
+    with pytest.raises(InputError, match="word pieces are not this run's"):
+        distil(replace(finished, start=start, tier=""))
+
+
+def test_the_teachers_answers_are_refused_for_texts_that_it_has_not_seen(finished: Plan) -> None:
+    seen = load_rows(finished, "train").mentions
+    encoded = encode(load_tokenizer(base_folder(finished.base) / "tokenizer.json", finished.max_tokens), seen)
+    teacher = load_teacher(finished)
+    load_view(finished, teacher, [encoded], "some")
+    load_view(finished, teacher, [encoded], "some")
+    with pytest.raises(InputError, match="other texts"):
+        load_view(finished, teacher, [Encoded(encoded.ids[::-1], encoded.spans[::-1])], "some")
+
+
+def test_texts_changed_anew_are_held_to_the_answers_to_the_unchanged_text(finished: Plan) -> None:
+    targets = teacher_targets(finished, load_teacher(finished))
+    tokenizer = load_tokenizer(finished.student_folder / "tokenizer.json", finished.max_tokens)
+    encoded = [encode(tokenizer, texts) for texts in targets.texts]
+    rows = np.arange(len(targets.sources))
+    plan = replace(finished, changed_anew=1.0)
+    drawn, mixed = epoch_texts(plan, targets, encoded, tokenizer, rows, 0)
+    assert not drawn.any()
+    assert sum(ids != old for ids, old in zip(mixed.ids, encoded[0].ids, strict=True)) > len(rows) / 4
+    _, later = epoch_texts(plan, targets, encoded, tokenizer, rows, 1)
+    assert later.ids != mixed.ids
+    drawn, mixed = epoch_texts(replace(plan, changed_anew=0.0), targets, encoded, tokenizer, rows, 0)
+    assert mixed.ids == [encoded[variant].ids[row] for row, variant in zip(rows, drawn, strict=True)]
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+
+    def cut_off() -> None:
+        with whole(path) as unfinished:
+            unfinished.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_off()
+    assert not path.exists()
+    with whole(path) as unfinished:
+        unfinished.write_text("whole")
+    assert path.read_text() == "whole"
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
 
 
 def test_a_model_of_another_task_cannot_teach(finished: Plan, tmp_path: Path) -> None:

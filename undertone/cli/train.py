@@ -143,6 +143,38 @@ def tune(
     _one_step(step, given, again=again or more, as_json=as_json, changed=changed)
 
 
+@train.command(
+    epilog="Example: undertone train ablate --out runs/first --tier fast --rows 8000 --student-epochs 4 --json"
+)
+@with_options
+def ablate(
+    rows: Annotated[int, typer.Option(min=1, help="Texts that each student learns from.")] = 8_000,
+    as_json: Json = False,
+    **given: Any,
+) -> None:
+    """Train the student once with and once without each ingredient of distillation, on the run's teacher.
+
+    Macro-F1 on the held-out part of train and on each frozen set; the same command goes on where it stopped.
+    """
+    from training.ablation import ablate as run
+    from training.run import STEPS, check
+    from undertone.cli import train_turn
+    from undertone.cli.output import table
+
+    plan = _plan(given)
+    with train_turn.held(plan.out, given["wait"]):
+        check(plan, STEPS["distil"])  # it trains what distil trains
+        found = run(plan, rows)
+    if as_json:
+        print_json({"trials": found})
+        return
+    columns = [(f"{name} {head}", name, head) for name in found[0] if name != "name" for head in found[0][name]]
+    table(
+        [("trial", "left"), *((title, "right") for title, _, _ in columns)],
+        [(one["name"], *(f"{one[name][head]:.3f}" for _, name, head in columns)) for one in found],
+    )
+
+
 @train.command(epilog="Example: undertone train gate --out runs/first --registry /srv/models --json")
 @with_options
 def gate(again: Again = False, as_json: Json = False, **given: Any) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from training.plan import Plan
+    from training.plan import OtherTeacher, Plan
+    from training.task import Task
     from undertone.settings import Settings
 
 _RUN, _TEACHER, _STUDENT, _LABELS = "Run", "Teacher", "Student", "Champion and labels"
@@ -60,6 +61,15 @@ def options(
     teacher_epochs: Annotated[
         int | None, typer.Option(min=1, help="Of teaching.", show_default=False, rich_help_panel=_TEACHER)
     ] = None,
+    teacher_start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A teacher of the same base to go on from: another run's.",
+            show_default=False,
+            rich_help_panel=_TEACHER,
+        ),
+    ] = None,
     lora: Annotated[
         int | None,
         typer.Option(
@@ -82,6 +92,27 @@ def options(
     ] = "",
     student_epochs: Annotated[
         int | None, typer.Option(min=1, help="Of distillation.", show_default=False, rich_help_panel=_STUDENT)
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            metavar="FOLDER",
+            help="A student of the same shape and word pieces to go on from, such as another run's.",
+            show_default=False,
+            rich_help_panel=_STUDENT,
+        ),
+    ] = None,
+    also_teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also-teacher",
+            metavar="FOLDER[:HEAD=WEIGHT,…]",
+            help="A further teacher, a model or another run's teacher, and its share of the mixed answers by head "
+            "(default: half of each). May be given more than once.",
+            show_default=False,
+            rich_help_panel=_STUDENT,
+        ),
     ] = None,
     labels: Annotated[
         str | None,
@@ -159,7 +190,10 @@ def options(
         "pretrain_epochs": pretrain_epochs,
         "teacher_epochs": teacher_epochs,
         "lora_rank": lora,
+        "teacher_start": weights_in(teacher_start, "teacher.safetensors", "--teacher-start"),
         "student_epochs": student_epochs,
+        "start": weights_in(start, "student.safetensors", "--start"),
+        "teachers": tuple(other_teacher(given, chosen) for given in also_teacher or ()) or None,
         "continual_epochs": continual_epochs,
         "replay": replay,
     }
@@ -176,6 +210,41 @@ def options(
         **{name: value for name, value in given.items() if value is not None},
     )
     return plan_tuned(plan) if tuned else plan
+
+
+def weights_in(folder: Path | None, name: str, flag: str) -> Path | None:
+    """Return the file of weights in a folder. Raises InputError where there is none."""
+    from undertone.errors import InputError
+
+    if folder is None:
+        return None
+    if not (folder / name).is_file():
+        raise InputError(f"{flag} {folder}: there is no {name} in it")
+    return folder / name
+
+
+def other_teacher(given: str, task: Task) -> OtherTeacher:
+    """Return the teacher that `FOLDER` or `FOLDER:HEAD=WEIGHT,…` names. Raises InputError."""
+    from training.plan import OtherTeacher
+    from undertone.errors import InputError
+    from undertone.model import artefact
+
+    folder, _, shares = given.partition(":")
+    if not any((Path(folder) / name).is_file() for name in ("teacher.safetensors", artefact.MANIFEST)):
+        raise InputError(f"--also-teacher {given}: {folder} holds neither a model nor a teacher.safetensors")
+    weights = {}
+    for share in filter(None, shares.split(",")):
+        head, _, weight = share.partition("=")
+        try:
+            weights[head] = float(weight)
+        except ValueError:
+            weights[head] = -1.0
+        if head not in task.head_sizes or not 0 < weights[head] < 1:
+            raise InputError(
+                f"--also-teacher {given}: {share!r} is no HEAD=WEIGHT; heads are {', '.join(task.head_sizes)}, and a "
+                "weight lies between 0 and 1"
+            )
+    return OtherTeacher(Path(folder), weights or dict.fromkeys(task.head_sizes, 0.5))
 
 
 def plan_tuned(plan: Plan) -> Plan:
