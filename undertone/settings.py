@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     label_source_share: Annotated[float, Field(ge=0, le=1)] = 1.0
 
     # Alerts.
+    rules: Path | None = Field(None, description="rules file; without one, the rules that ship. See docs/alerts.md")
     webhook_url: str | None = Field(None, description="Alertmanager v4 webhook that alerts are sent to")
     webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 
