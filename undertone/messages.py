@@ -121,12 +121,23 @@ VOLUME_SURGE = "volume-surge"
 """Names of the rules that ship: an alert of the first counts negative stories, one of the second counts all."""
 
 
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person said of an alert, and when by the clock on the wall."""
+
+    at: datetime
+    by: str
+    text: str
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One episode of one series under one rule, as on the ``alerts`` topic and behind ``undertone alerts``.
 
-    All times are event time. ``stories`` and ``messages`` count what the rule looks at (negative ones, or all) in
-    the window; ``expected`` is the mean that the baseline gives, ``expected_low`` and ``expected_high`` its central
-    95 % interval. ``share`` is the negative share of distinct stories.
+    All times but those of comments are event time. ``stories`` and ``messages`` count what the rule looks at (negative
+    ones, or all) in the window; ``expected`` is the mean that the baseline gives, ``expected_low`` and
+    ``expected_high`` its central 95 % interval. ``share`` is the negative share of distinct stories. ``tier`` is the
+    best tier of source so far (1 is best), ``incident`` the id of the first alert of those that tell of the same event,
+    ``silenced_by`` the silence that held the last word of it, ``wrong_by`` who called it a false alarm; of comments
+    the latest are kept.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -158,6 +169,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     notifications: int = 0
     acknowledged_by: str | None = None
+    assigned_to: str | None = None
+    comments: tuple[Comment, ...] = ()
+    incident: str = ""
+    silenced_by: str | None = None
+    tier: int | None = None
+    wrong_by: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
