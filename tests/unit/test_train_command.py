@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import rich
-import yaml  # type: ignore[import-untyped]
+import yaml
 from typer.testing import CliRunner, Result
 
 from tests.training_data import invented, write_base
@@ -119,6 +119,17 @@ def test_a_second_call_finds_everything_done(first: Result, house: Path) -> None
 def test_a_verb_takes_one_step_and_does_it_again_when_told(first: Result, house: Path) -> None:
     assert shape(call(house, "compress", "--json"))["steps"][0]["skipped"]
     assert not shape(call(house, "compress", "--again", "--json"))["steps"][0]["skipped"]
+
+
+def test_the_gate_takes_rules_of_ones_own_and_leaves_the_alerts_out_when_told(
+    first: Result, house: Path, tmp_path: Path
+) -> None:
+    lenient = tmp_path / "lenient.toml"
+    lenient.write_text("[floors]\nece = 1.0\n")
+    verdict = shape(call(house, "gate", "--rules", str(lenient), "--without-alerts", "--json"))["verdict"]
+    assert "alerts" in " ".join(verdict["left_out"])
+    assert 1.0 in [check["limit"] for check in verdict["checks"]]
+    assert call(house, "gate", "--rules", str(tmp_path / "none.toml")).exit_code == 1
 
 
 def test_a_refused_model_is_promoted_only_with_a_reason_that_stays(first: Result, house: Path) -> None:

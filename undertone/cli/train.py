@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -177,13 +178,25 @@ def ablate(
 
 @train.command(epilog="Example: undertone train gate --out runs/first --registry /srv/models --json")
 @with_options
-def gate(again: Again = False, as_json: Json = False, **given: Any) -> None:
+def gate(
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="FILE", help="Limits, floors and replay, instead of the task's own."),
+    ] = None,
+    without_alerts: Annotated[
+        bool, typer.Option("--without-alerts", help="Leave the replay out, minutes of work; the verdict says so.")
+    ] = False,
+    again: Again = False,
+    as_json: Json = False,
+    **given: Any,
+) -> None:
     """Hold the run's model against the champion; exit code 3 and the reasons where it is refused."""
     from undertone.cli import train_turn
 
     settings, plan = settings_of(given["registry"]), _plan(given)
+    again = again or without_alerts or rules is not None
     with train_turn.held(plan.out, given["wait"]):
-        verdict = train_turn.judge(plan, settings, again=again)
+        verdict = train_turn.judge(plan, settings, again=again, rules=rules, alerts=not without_alerts)
     _tell(plan, {}, verdict, as_json=as_json)
     train_turn.refuse(verdict)
 

@@ -106,10 +106,16 @@ def take_steps(plan: Plan, steps: Sequence[Step], *, again: bool = False) -> lis
     return shapes
 
 
-def judge(plan: Plan, settings: Settings, *, again: bool = False) -> Verdict:
-    """Return the gate's verdict over the run's model, against the registry's champion; one that still fits is kept."""
+def judge(
+    plan: Plan, settings: Settings, *, again: bool = False, rules: Path | None = None, alerts: bool = True
+) -> Verdict:
+    """Return the gate's verdict over the run's model, against the registry's champion; one that still fits is kept.
+
+    `rules` is a file of limits instead of the task's own; without `alerts` nothing is rehearsed.
+    """
     from stream.rehearsal import rehearse
     from training.gate import GATE, gate, print_verdict, read_verdict
+    from training.rules import load_rules
     from undertone import registry as registries
     from undertone.errors import InputError
     from undertone.model import artefact
@@ -125,7 +131,8 @@ def judge(plan: Plan, settings: Settings, *, again: bool = False) -> Verdict:
         if (before.challenger_digest, before.champion_digest) == (challenger_digest, champion_digest):
             print_verdict(before, notes())
             return before
-    verdict = gate(plan, champion, plan.model, partial(rehearse, settings=settings))
+    limits = None if rules is None else load_rules(plan.task.name, rules)
+    verdict = gate(plan, champion, plan.model, partial(rehearse, settings=settings) if alerts else None, rules=limits)
     print_verdict(verdict, notes())
     return verdict
 
