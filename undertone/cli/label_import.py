@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from undertone.cli.file_options import FILE, Encoding, Format, column, header, names_in
 from undertone.cli.group import REFUSED
 from undertone.cli.options import Bootstrap, Json, settings
 from undertone.cli.output import notes, print_json
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from undertone.labels import Log
     from undertone.messages import Label, Release, Sentiment
     from undertone.settings import Settings
-
-_COLUMNS = "Which column holds what (guessed from the names where left out)"
-_FILE = "How the file is to be read"
-
-
-def _column(flag: str, help: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        flag, metavar="NAME", help=help, show_default=False, rich_help_panel=_COLUMNS
-    )
-    return option
 
 
 AnyTopic = Annotated[bool, typer.Option("--any-topic", help="Take topics that the model does not have.")]
@@ -42,33 +33,23 @@ def import_labels(
         str | None,
         typer.Option(metavar="0=negative,…", help="What the file's sentiments mean.", show_default=False),
     ] = None,
-    text_column: Annotated[str | None, _column("--text-column", "The text.")] = None,
-    sentiment_column: Annotated[str | None, _column("--sentiment-column", "negative, neutral or positive.")] = None,
-    topic_column: Annotated[str | None, _column("--topic-column", "One of the model's topics.")] = None,
-    entity_column: Annotated[str | None, _column("--entity-column", "An entity, as the text names it.")] = None,
+    text_column: Annotated[str | None, column("--text-column", "The text.")] = None,
+    sentiment_column: Annotated[str | None, column("--sentiment-column", "negative, neutral or positive.")] = None,
+    topic_column: Annotated[str | None, column("--topic-column", "One of the model's topics.")] = None,
+    entity_column: Annotated[str | None, column("--entity-column", "An entity, as the text names it.")] = None,
     entity_sentiment_column: Annotated[
-        str | None, _column("--entity-sentiment-column", "The sentiment towards it.")
+        str | None, column("--entity-sentiment-column", "The sentiment towards it.")
     ] = None,
-    by_column: Annotated[str | None, _column("--by-column", "Who labelled.")] = None,
-    time_column: Annotated[str | None, _column("--time-column", "When (default: now).")] = None,
-    source_column: Annotated[str | None, _column("--source-column", "The source (never guessed).")] = None,
-    licence_column: Annotated[str | None, _column("--licence-column", "The text's licence.")] = None,
-    comment_column: Annotated[str | None, _column("--comment-column", "Why (never guessed).")] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="text,sentiment,…",
-            help="Names of the columns of a file without a header line.",
-            show_default=False,
-            rich_help_panel=_FILE,
-        ),
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="csv, tsv, jsonl or parquet; else by the name.", rich_help_panel=_FILE)
-    ] = "",
-    encoding: Annotated[str, typer.Option(help="Of CSV and JSON lines.", rich_help_panel=_FILE)] = "utf-8",
+    by_column: Annotated[str | None, column("--by-column", "Who labelled.")] = None,
+    time_column: Annotated[str | None, column("--time-column", "When (default: now).")] = None,
+    source_column: Annotated[str | None, column("--source-column", "The source (never guessed).")] = None,
+    licence_column: Annotated[str | None, column("--licence-column", "The text's licence.")] = None,
+    comment_column: Annotated[str | None, column("--comment-column", "Why (never guessed).")] = None,
+    columns: Annotated[str | None, header("text,sentiment,…")] = None,
+    format: Format = "",
+    encoding: Encoding = "utf-8",
     raw: Annotated[
-        bool, typer.Option("--raw", help="The file is of `export --raw`: records as they are.", rich_help_panel=_FILE)
+        bool, typer.Option("--raw", help="The file is of `export --raw`: records as they are.", rich_help_panel=FILE)
     ] = False,
     any_topic: AnyTopic = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, send nothing.")] = False,
@@ -103,7 +84,7 @@ def import_labels(
     if raw:
         found = files.records_in(file, refused)
     else:
-        layout = Layout(format, tuple(name.strip() for name in columns.split(",")) if columns else (), encoding)
+        layout = Layout(format, names_in(columns), encoding)
         mapping = files.Columns(
             at=datetime.now(UTC),
             columns={role: name for role, name in roles.items() if name is not None},

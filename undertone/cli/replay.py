@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from undertone.cli.file_options import FILE, Encoding, Format, column, header, names_in
 from undertone.cli.group import REFUSED
 from undertone.cli.options import Bootstrap, Json, Stream, settings
 from undertone.cli.output import notes, print_json, progress
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from undertone.feed_files import Problem
 
 PROBLEMS_SHOWN = 100
-_COLUMNS = "Which column holds what (guessed from the names where left out)"
-_FILE = "How the file is to be read"
-
-
-def _column(flag: str, help: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        flag, metavar="NAME", help=help, show_default=False, rich_help_panel=_COLUMNS
-    )
-    return option
 
 
 class Refused:
@@ -57,45 +49,35 @@ def replay(
     limit: Annotated[int | None, typer.Option(min=0, help="Send this many at most.", show_default=False)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, send nothing.")] = False,
     bootstrap_servers: Bootstrap = None,
-    text_column: Annotated[str | None, _column("--text-column", "The text.")] = None,
-    title_column: Annotated[str | None, _column("--title-column", "The title, where there is no text.")] = None,
-    body_column: Annotated[str | None, _column("--body-column", "The body, where there is no text.")] = None,
-    time_column: Annotated[str | None, _column("--time-column", "When it was published.")] = None,
-    id_column: Annotated[str | None, _column("--id-column", "The id (else made of time and text).")] = None,
-    source_column: Annotated[str | None, _column("--source-column", "Who published it.")] = None,
+    text_column: Annotated[str | None, column("--text-column", "The text.")] = None,
+    title_column: Annotated[str | None, column("--title-column", "The title, where there is no text.")] = None,
+    body_column: Annotated[str | None, column("--body-column", "The body, where there is no text.")] = None,
+    time_column: Annotated[str | None, column("--time-column", "When it was published.")] = None,
+    id_column: Annotated[str | None, column("--id-column", "The id (else made of time and text).")] = None,
+    source_column: Annotated[str | None, column("--source-column", "Who published it.")] = None,
     entities_column: Annotated[
-        str | None, _column("--entities-column", "Tickers: a list, or text with , ; or | between.")
+        str | None, column("--entities-column", "Tickers: a list, or text with , ; or | between.")
     ] = None,
-    author_column: Annotated[str | None, _column("--author-column", "Who wrote it.")] = None,
-    url_column: Annotated[str | None, _column("--url-column", "Its address.")] = None,
-    lang_column: Annotated[str | None, _column("--lang-column", "Its language.")] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="date,text,…",
-            help="Names of the columns of a file without a header line.",
-            show_default=False,
-            rich_help_panel=_FILE,
-        ),
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="csv, tsv, jsonl or parquet; else by the name.", rich_help_panel=_FILE)
-    ] = "",
-    encoding: Annotated[str, typer.Option(help="Of CSV and JSON lines.", rich_help_panel=_FILE)] = "utf-8",
-    delimiter: Annotated[str, typer.Option(help="Of CSV (default a comma).", rich_help_panel=_FILE)] = "",
+    author_column: Annotated[str | None, column("--author-column", "Who wrote it.")] = None,
+    url_column: Annotated[str | None, column("--url-column", "Its address.")] = None,
+    lang_column: Annotated[str | None, column("--lang-column", "Its language.")] = None,
+    columns: Annotated[str | None, header("date,text,…")] = None,
+    format: Format = "",
+    encoding: Encoding = "utf-8",
+    delimiter: Annotated[str, typer.Option(help="Of CSV (default a comma).", rich_help_panel=FILE)] = "",
     time_unit: Annotated[
-        str, typer.Option(help="auto, s, ms, us or ns, of times that are numbers.", rich_help_panel=_FILE)
+        str, typer.Option(help="auto, s, ms, us or ns, of times that are numbers.", rich_help_panel=FILE)
     ] = "auto",
     time_format: Annotated[
-        str, typer.Option(help="Such as %d/%m/%Y %H:%M, of times that are not ISO 8601.", rich_help_panel=_FILE)
+        str, typer.Option(help="Such as %d/%m/%Y %H:%M, of times that are not ISO 8601.", rich_help_panel=FILE)
     ] = "",
     spread_dates: Annotated[
         bool,
-        typer.Option("--spread-dates", help="Spread rows that have only a date over the day.", rich_help_panel=_FILE),
+        typer.Option("--spread-dates", help="Spread rows that have only a date over the day.", rich_help_panel=FILE),
     ] = False,
     already_sorted: Annotated[
         bool,
-        typer.Option("--sorted", help="The files are in order: hold nothing in memory.", rich_help_panel=_FILE),
+        typer.Option("--sorted", help="The files are in order: hold nothing in memory.", rich_help_panel=FILE),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +114,7 @@ def replay(
         time_format,
         spread_dates,
     )
-    layout = Layout(format, tuple(name.strip() for name in columns.split(",")) if columns else (), encoding, delimiter)
+    layout = Layout(format, names_in(columns), encoding, delimiter)
     pace = feeds.parse_speed(speed)
     start_ms, end_ms = (None if text is None else feeds.parse_moment(text) for text in (start, end))
     chosen = settings(bootstrap_servers=bootstrap_servers)
