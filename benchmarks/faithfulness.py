@@ -1,7 +1,7 @@
 """Which way of explaining is the most faithful: prints the table of docs/explain.md.
 
 ``python -m benchmarks.faithfulness [--data FOLDER] [--model MODEL] [--texts N] [--head sentiment]``; the data folder
-(default: ``$UNDERTONE_DATA``) holds ``twitter_fin_sentiment/sent_valid.csv``, whose texts the model has not seen.
+(default: ``$UNDERTONE_DATA_SETS``) holds ``twitter_fin_sentiment/sent_valid.csv``, whose texts the model has not seen.
 """
 
 from __future__ import annotations
@@ -68,14 +68,16 @@ def line(method: str, found: Sequence[Faithfulness], ms: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faithfulness", description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNDERTONE_DATA"), help="folder of the data sets")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("UNDERTONE_DATA_SETS"), help="folder of the data sets"
+    )
     parser.add_argument("--model", default="default", help="default, or a model folder")
     parser.add_argument("--texts", type=int, default=200)
     parser.add_argument("--head", default="sentiment", choices=("sentiment", "topic"))
     parser.add_argument("--method", action="append", choices=[*METHODS, CHANCE], help="may be given more than once")
     options = parser.parse_args()
     if options.data is None:
-        sys.exit("Where are the texts? Give --data FOLDER or set UNDERTONE_DATA to the folder of the data sets")
+        sys.exit("Where are the texts? Give --data FOLDER or set UNDERTONE_DATA_SETS to the folder of the data sets")
     try:
         explainer, texts = Explainer.load(options.model), sample(options.data / TEXTS, options.texts)
         print(f"Model {explainer.scorer.version}, head {options.head}, {len(texts)} texts of {TEXTS.name}.\n")

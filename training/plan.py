@@ -148,4 +148,4 @@ def bert_config(size: Student, pieces: int, max_tokens: int) -> dict[str, Any]:
 
 
 def default_data() -> Path:
-    return Path(os.environ.get("UNDERTONE_DATA", ROOT.parent / "shared" / "data"))
+    return Path(os.environ.get("UNDERTONE_DATA_SETS", ROOT.parent / "shared" / "data"))

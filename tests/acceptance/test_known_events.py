@@ -27,7 +27,7 @@ from undertone.settings import Settings
 from undertone.store import Store
 from undertone.topics import COMMENTS
 
-DATA = Path(os.environ.get("UNDERTONE_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+DATA = Path(os.environ.get("UNDERTONE_DATA_SETS", Path(__file__).parents[2].parent / "shared" / "data"))
 TWEETS = DATA / "replay_stocknet_tweets" / "stocknet_tweets.jsonl.gz"
 
 FIRST_DAY = datetime(2014, 2, 17, tzinfo=UTC)
