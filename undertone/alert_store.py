@@ -242,26 +242,52 @@ class AlertStore:
             for entry, fields in entries
         ]
 
-    def record_delivery(self, token: str, channel: str, cursor: str, out: Outgoing, outcome: str, now_ms: int) -> None:
+    def join(self, channel: str) -> None:
+        """Let a channel that has no cursor begin with what is told from now on."""
+        last = cast("list[tuple[bytes, object]]", self.redis.xrevrange(keys.outbox(), count=1))
+        self.redis.hsetnx(keys.watch_state(), f"cursor:{channel}", last[0][0] if last else b"0-0")
+
+    def record_delivery(
+        self, token: str, channel: str, cursor: str, out: Outgoing, outcome: str, now_ms: int, *, count: str = ""
+    ) -> None:
         """Move a channel's cursor past an entry and note how it ended; the first note of a notification stays.
+
+        Args:
+            token: Of the lease.
+            channel: Who was told, or not.
+            cursor: As :meth:`outgoing` gave it, or the entry recorded last.
+            out: The entry.
+            outcome: ``ok``, ``held:…`` or a refusal; empty where the channel has nothing to do with the alert.
+            now_ms: By the clock on the wall.
+            count: What it adds to in the :meth:`tally` of the day of event time; may be empty.
 
         Raises:
             LeaseLostError: if another watcher is in charge.
         """
-        names = [keys.lease(), keys.watch_state(), keys.delivered(out.alert.id)]
-        note = f"{outcome} {now_ms}"
+        day = f"{out.alert.updated_at:%Y-%m-%d}"
+        names = [keys.lease(), keys.watch_state(), keys.delivered(out.alert.id), keys.tally(channel, day)]
         args: Sequence[str | int] = [
             token,
             f"cursor:{channel}",
             cursor,
             out.entry,
             f"{channel}:{out.notification}",
-            note,
+            f"{outcome} {now_ms}" if outcome else "",
             keys.ALERT_TTL_S,
             keys.WATCH_TTL_S,
+            count,
+            keys.TALLY_TTL_S,
         ]
         if not self._delivered(keys=names, args=args):
             raise LeaseLostError("another watcher delivers now: this one holds the lease no more")
+
+    def tally(self, channel: str, day: str) -> dict[str, int]:
+        """What became of a channel's notifications on a UTC day of event time, ``2026-11-25``.
+
+        ``sent`` counts those that cost budget, ``held:<reason>`` those that were not sent.
+        """
+        raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.tally(channel, day)))
+        return {name.decode(): int(value) for name, value in raw.items()}
 
     def deliveries(self, alert_id: str) -> dict[str, str]:
         """How each notification of an alert ended, by ``<channel>:<notification>``: ``ok`` or a refusal, and when."""

@@ -27,6 +27,7 @@ STORY_TTL_S = 2 * DAY_S
 WORKER_TTL_S = 30
 ALERT_TTL_S = 400 * DAY_S
 WATCH_TTL_S = 400 * DAY_S
+TALLY_TTL_S = 35 * DAY_S
 SHADOW_TTL_S = 35 * DAY_S
 LEASE_TTL_S = 10
 
@@ -133,6 +134,14 @@ def delivered(alert_id: str) -> str:
     return f"{ROOT}:{{alerts}}:delivered:{alert_id}"
 
 
+def tally(channel: str, day: str) -> str:
+    """Hash: what became of a channel's notifications on a UTC day of event time, ``2026-11-25``. TALLY_TTL_S.
+
+    ``sent`` counts those that cost budget, ``held:<reason>`` those that were not sent.
+    """
+    return f"{ROOT}:{{alerts}}:tally:{channel}:{day}"
+
+
 def watch_state() -> str:
     """Hash of the watch. WATCH_TTL_S.
 
@@ -181,6 +190,7 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{alerts}}:index", "zset", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:outbox", "stream", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:delivered:*", "hash", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:tally:*", "hash", TALLY_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:watch", "hash", WATCH_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:lease", "string", LEASE_TTL_S),
 )

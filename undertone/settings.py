@@ -1,6 +1,7 @@
 """Settings: read once at the door, from the environment, a ``.env`` file or flags, into one frozen object.
 
-Nothing else in Undertone reads the environment.
+Nothing else in Undertone reads the environment. A rules file names variables that hold the secrets of its receivers:
+:func:`variable` gives their values.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -85,6 +87,15 @@ class Settings(BaseSettings):
     rules: Path | None = Field(None, description="rules file; without one, the rules that ship. See docs/alerts.md")
     webhook_url: str | None = Field(None, description="Alertmanager v4 webhook that alerts are sent to")
     webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    public_url: Annotated[str, Field(pattern="^https?://[^ ?#]+$")] | None = Field(
+        None, description="where people reach the watch's endpoints, for acknowledge links: https://alerts.example.org"
+    )
+    link_secret: Annotated[str, Field(min_length=16)] | None = Field(
+        None, repr=False, description="signs acknowledge links; without it and public_url there are none"
+    )
+    link_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(72, description="hours until a link expires")
+    watch_host: str = "127.0.0.1"
+    watch_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8082, description="of the links; 0 picks a free port")
 
     # Programs.
     data: Path = Field(Path(".undertone"), description="folder of the embedded servers and the logs")
@@ -110,6 +121,12 @@ class Settings(BaseSettings):
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             written[PREFIX + name.upper()] = text
         return written
+
+
+def variable(name: str) -> str | None:
+    """The value of any variable of the environment, or else of the ``.env`` file; None if it is in neither."""
+    found = os.environ.get(name)
+    return dotenv_values(".env").get(name) if found is None else found
 
 
 def _explain(error: ValidationError) -> str:
