@@ -7,21 +7,25 @@ A series whose condition holds is pending until it has held for two looks. Then 
 already out covers it: a topic, an entity and the entity under the topic usually ring on the same stories. Of those
 that are due at one look the most surprising goes first, and the rest are held back while at least
 ``COVERED`` of their stories are evidence of alerts that are out. A rule is covered by itself and by the rules before
-it in ``RULES``, never by one after it: news that a surge is negative is not old because the surge is known.
+it in the rules file, never by one after it: news that a surge is negative is not old because the surge is known.
+
+An alert that fires may belong to an incident that people know of (:mod:`stream.incidents`). Then it is there to be
+seen, and nobody is called, unless it is worse, twice as large, or comes from a better tier of source than what they
+were told.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
-from stream.detector import WINDOWS_S, Reading, Rule
+from stream.detector import WINDOWS_S, Reading
+from stream.episode import Change, Episode, Key, See, Seen, What, alert_id, incident_id
+from stream.incidents import MEMORY_MIN, STORIES_KEPT, Member, Past, Told, group
 from undertone.messages import AlertState, Severity
+from undertone.rules import Rule
 from undertone.trends import Series
+
+__all__ = ["Change", "Episode", "Episodes", "Key", "See", "Seen", "What", "alert_id", "incident_id"]
 
 COVERED = 0.6
 HOLD_MIN = 1
@@ -35,81 +39,16 @@ UPDATE_MIN = 5
 RECHECK_MIN = 360
 """A covered series is compared again once it has grown by a quarter, or after this long: when the alert that covers
 it ends first, what is left in its widest window is old news."""
-
-
-class Seen(NamedTuple):
-    """The stories behind a reading, as far as they are kept: their positions and their sources."""
-
-    positions: frozenset[str]
-    sources: int
-
-
-class What(StrEnum):
-    """Kinds of change. All but ``UPDATED`` are notified."""
-
-    FIRED = "fired"
-    ESCALATED = "escalated"
-    GROWN = "grown"
-    RESOLVED = "resolved"
-    UPDATED = "updated"
-
-
-class Episode(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The state of one rule on one series; times are event minutes since 1970."""
-
-    rule: str
-    topic: str
-    entity: str
-    phase: AlertState
-    started: int
-    last_over: int
-    fired: int = -1
-    severity: Severity = Severity.WARNING
-    notifications: int = 0
-    notified: int = -1
-    notified_stories: int = 0
-    updated: int = -1
-    checked: int = -1
-    checked_stories: int = 0
-
-    @property
-    def series(self) -> Series:
-        return Series(self.topic, self.entity)
-
-    @property
-    def open(self) -> bool:
-        """Whether a person has been told of it and it is not over."""
-        return self.phase in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-
-
-class Change(NamedTuple):
-    """One thing that happened to an episode; ``reading`` is None when it ended."""
-
-    what: What
-    episode: Episode
-    reading: Reading | None
-
-
-Key = tuple[str, str, str]
-"""Rule, topic, entity."""
-See = Callable[[Rule, Series, int], Seen]
-"""Gives the stories behind a rule and series over a window of seconds; asked only where the answer decides."""
-
-
-def alert_id(stream: str, episode: Episode) -> str:
-    """16 hexadecimal digits that name the episode, whoever computes them and whenever."""
-    name = "\t".join((episode.rule, stream, episode.topic, episode.entity, str(episode.started)))
-    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+WIDEST_S = max(WINDOWS_S)
 
 
 class Episodes:
-    """The alert state machine of one stream."""
+    """The alert state machine of one stream. ``past`` are alerts that ended in the last six hours or so."""
 
-    def __init__(self, rules: Sequence[Rule], known: Iterable[Episode] = ()) -> None:
+    def __init__(self, rules: Sequence[Rule], known: Iterable[Episode] = (), past: Iterable[Past] = ()) -> None:
         self._rules = {rule.name: (order, rule) for order, rule in enumerate(rules)}
-        self.by_key: dict[Key, Episode] = {
-            (one.rule, one.topic, one.entity): one for one in known if one.rule in self._rules
-        }
+        self.by_key: dict[Key, Episode] = {one.key: one for one in known if one.rule in self._rules}
+        self.past = list(past)
 
     def step(self, minute: int, readings: Iterable[tuple[Series, Reading]], see: See) -> list[Change]:
         """Move every episode to ``minute``.
@@ -120,7 +59,7 @@ class Episodes:
             see: Looks up the stories of a rule and series.
         """
         present: dict[Key, Reading] = {(r.rule.name, s.topic, s.entity): r for s, r in readings}
-        changes = self._end(minute, present)
+        changes = self._end(minute, present, see)
         due: list[tuple[Episode, Reading]] = []
         for key, reading in present.items():
             episode = self.by_key.get(key)
@@ -150,7 +89,7 @@ class Episodes:
         self.by_key[key] = episode
         return episode
 
-    def _end(self, minute: int, present: dict[Key, Reading]) -> list[Change]:
+    def _end(self, minute: int, present: dict[Key, Reading], see: See) -> list[Change]:
         changes = []
         for key, episode in list(self.by_key.items()):
             if key in present:
@@ -159,60 +98,142 @@ class Episodes:
                 del self.by_key[key]
             elif minute - episode.last_over >= RESOLVE_MIN:
                 del self.by_key[key]
+                self.past.append(self._past(episode, see))
                 if episode.open:
                     episode.phase = AlertState.RESOLVED
                     episode.notifications += 1
-                    changes.append(Change(What.RESOLVED, episode, None))
+                    changes.append(Change(What.RESOLVED, episode, None, quiet=episode.untold))
+        if self.past:
+            self.past = [one for one in self.past if minute - one.end <= MEMORY_MIN]
         return changes
+
+    def _past(self, episode: Episode, see: See) -> Past:
+        stories = sorted(see(self._rules[episode.rule][1], episode.series, WIDEST_S).positions)[:STORIES_KEPT]
+        return Past(
+            name=episode.name,
+            incident=episode.incident or episode.name,
+            entity=episode.entity,
+            begin=episode.started,
+            end=episode.last_over,
+            stories=tuple(stories),
+            told=episode.told,
+        )
 
     def _go_on(self, episode: Episode, reading: Reading, minute: int, see: See) -> list[Change]:
         if reading.severity is Severity.CRITICAL and episode.severity is Severity.WARNING:
-            if reading.wide > episode.checked_stories and _is_critical(reading, episode, see):
+            seen = see(reading.rule, episode.series, reading.window_s)
+            if reading.wide > episode.checked_stories and _enough_sources(reading, seen):
+                known = any(one.severity is Severity.CRITICAL for one in self._told(episode))
                 episode.severity = Severity.CRITICAL
-                return [self._notify(What.ESCALATED, episode, reading, minute)]
+                return [self._notify(What.ESCALATED, episode, reading, minute, seen.tier, quiet=known)]
             episode.checked_stories = max(reading.wide, episode.checked_stories)
-        if reading.wide >= 2 * episode.notified_stories and minute - episode.notified >= QUIET_MIN:
-            return [self._notify(What.GROWN, episode, reading, minute)]
+        if reading.wide >= 2 * episode.notified_stories and self._doubled(episode, reading, minute):
+            tier = see(reading.rule, episode.series, reading.window_s).tier
+            return [self._notify(What.GROWN, episode, reading, minute, tier)]
         if minute - episode.updated >= UPDATE_MIN and reading.severity is not None:
+            tier = see(reading.rule, episode.series, reading.window_s).tier
+            better = 0 < tier < episode.tier
+            if better and all(tier < one.tier for one in self._told(episode) if one.tier):
+                return [self._notify(What.NEW_TIER, episode, reading, minute, tier)]
+            episode.tier = _best(episode.tier, tier)
             episode.updated = minute
             return [Change(What.UPDATED, episode, reading)]
         return []
 
     def _announce(self, due: list[tuple[Episode, Reading]], minute: int, see: See) -> list[Change]:
         """Fire those that no other alert covers, the most telling rule and the most surprising series first."""
-        changes = []
-        due.sort(key=lambda one: (self._rules[one[0].rule][0], one[1].p_count, -_depth(one[0]), one[0].series))
+        due.sort(key=lambda one: (self._order(one[0].rule), one[1].p_count, -_depth(one[0]), one[0].series))
         # One that a person has ended still covers: its stories are known.
-        out = [key for key, episode in self.by_key.items() if episode.phase is not AlertState.PENDING]
-        told: dict[Key, frozenset[str]] = {}
+        out = [episode for episode in self.by_key.values() if episode.phase is not AlertState.PENDING]
+        fired: list[tuple[Episode, Reading, Seen]] = []
+        wide: dict[Key, frozenset[str]] = {}
         for episode, reading in due:
-            order = self._rules[episode.rule][0]
+            order = self._order(episode.rule)
             mine = see(reading.rule, episode.series, reading.window_s)
             others: set[str] = set()
-            for key in out:
-                if self._rules[key[0]][0] <= order:
-                    if key not in told:
-                        told[key] = see(self._rules[key[0]][1], Series(key[1], key[2]), max(WINDOWS_S)).positions
-                    others |= told[key]
+            for other in out:
+                if self._order(other.rule) <= order:
+                    others |= self._stories(other, wide, see)
             episode.checked, episode.checked_stories = minute, reading.wide
             if _covered(mine.positions, others):
                 continue
             episode.phase, episode.fired = AlertState.FIRING, minute
-            if reading.severity is Severity.CRITICAL and mine.sources >= reading.rule.critical_sources:
+            if reading.severity is Severity.CRITICAL and _enough_sources(reading, mine):
                 episode.severity = Severity.CRITICAL
-            changes.append(self._notify(What.FIRED, episode, reading, minute))
-            out.append((episode.rule, episode.topic, episode.entity))
+            fired.append((episode, reading, mine))
+            out.append(episode)
+        return self._tell(fired, out[: len(out) - len(fired)], wide, minute, see) if fired else []
+
+    def _tell(
+        self,
+        fired: Sequence[tuple[Episode, Reading, Seen]],
+        out: Sequence[Episode],
+        wide: dict[Key, frozenset[str]],
+        minute: int,
+        see: See,
+    ) -> list[Change]:
+        """Find the incident of each alert that has just fired, and who is to know of it."""
+        known = [_member(one, one.incident or one.name, self._stories(one, wide, see)) for one in out]
+        new = [_member(one, "", seen.positions)._replace(place=place) for place, (one, _, seen) in enumerate(fired)]
+        incidents = group(new, known + [one.member for one in self.past])
+        changes = []
+        for episode, reading, seen in fired:
+            episode.incident = incidents[episode.name]
+            told = list(self._told(episode))
+            worse = episode.severity is Severity.CRITICAL and all(one.severity is Severity.WARNING for one in told)
+            better = seen.tier > 0 and all(seen.tier < one.tier for one in told)
+            quiet = bool(told) and not (worse or better or self._doubled(episode, reading, minute))
+            changes.append(self._notify(What.FIRED, episode, reading, minute, seen.tier, quiet=quiet))
         return changes
 
-    def _notify(self, what: What, episode: Episode, reading: Reading, minute: int) -> Change:
+    def _told(self, episode: Episode) -> Iterator[Told]:
+        """What people were told of an episode's incident by its own rule and those before it."""
+        order, incident = self._order(episode.rule), episode.incident or episode.name
+        everyone: tuple[Episode | Past, ...] = (*self.by_key.values(), *self.past)
+        for one in everyone:
+            rule = one.name.split("\t")[0]
+            known = one.told if (one.incident or one.name) == incident else None
+            if known is not None and rule in self._rules and self._order(rule) <= order:
+                yield known
+
+    def _doubled(self, episode: Episode, reading: Reading, minute: int) -> bool:
+        """Whether there are twice as many stories as people were told of, and not too soon after."""
+        told = [*self._told(episode)] or [Told(episode.severity, episode.notified_stories, episode.notified, 0)]
+        most, last = max(one.stories for one in told), max(one.minute for one in told)
+        return reading.wide >= 2 * most and minute - last >= QUIET_MIN
+
+    def _notify(
+        self, what: What, episode: Episode, reading: Reading, minute: int, tier: int, *, quiet: bool = False
+    ) -> Change:
         episode.notifications += 1
-        episode.notified = episode.updated = minute
-        episode.notified_stories = reading.wide
-        return Change(what, episode, reading)
+        episode.updated = minute
+        episode.tier = _best(episode.tier, tier)
+        if what is What.FIRED or not quiet:
+            episode.notified, episode.notified_stories, episode.untold = minute, reading.wide, quiet
+        return Change(what, episode, reading, quiet)
+
+    def _stories(self, episode: Episode, known: dict[Key, frozenset[str]], see: See) -> frozenset[str]:
+        """The stories of an episode in the widest window, looked up once a look."""
+        if episode.key not in known:
+            known[episode.key] = see(self._rules[episode.rule][1], episode.series, WIDEST_S).positions
+        return known[episode.key]
+
+    def _order(self, rule: str) -> int:
+        return self._rules[rule][0]
 
 
-def _is_critical(reading: Reading, episode: Episode, see: See) -> bool:
-    return see(reading.rule, episode.series, reading.window_s).sources >= reading.rule.critical_sources
+def _member(episode: Episode, incident: str, stories: frozenset[str]) -> Member:
+    return Member(episode.name, incident, episode.entity, episode.started, episode.last_over, stories)
+
+
+def _enough_sources(reading: Reading, seen: Seen) -> bool:
+    bars = reading.rule.critical
+    return bars is not None and seen.sources >= bars.sources
+
+
+def _best(one: int, other: int) -> int:
+    """The better of two tiers; 0 is unknown."""
+    return min(one or other, other or one)
 
 
 def _worth_checking(episode: Episode, reading: Reading, minute: int) -> bool:

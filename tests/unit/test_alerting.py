@@ -8,9 +8,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stream.alerting import HOLD_MIN, QUIET_MIN, RESOLVE_MIN, Change, Episode, Episodes, Key, Seen, What, alert_id
-from stream.detector import NEGATIVE_SURGE, RULES, VOLUME_SURGE, Reading, Rule
+from stream.alerting import (
+    HOLD_MIN,
+    QUIET_MIN,
+    RESOLVE_MIN,
+    UPDATE_MIN,
+    Change,
+    Episode,
+    Episodes,
+    Key,
+    Seen,
+    What,
+    alert_id,
+    incident_id,
+)
+from stream.detector import NEGATIVE_SURGE, RULES, VOLUME_SURGE, Reading
+from stream.incidents import Past
 from undertone.messages import AlertState, Severity
+from undertone.rules import Rule
 from undertone.trends import Series
 
 ACME = Series("", "ACME")
@@ -36,9 +51,10 @@ class Stories:
     def __init__(self, **positions: str) -> None:
         self.by_entity = positions
         self.sources = 1
+        self.tier = 0
 
     def __call__(self, rule: Rule, series: Series, window_s: int) -> Seen:
-        return Seen(frozenset(self.by_entity.get(series.entity or series.topic, "")), self.sources)
+        return Seen(frozenset(self.by_entity.get(series.entity or series.topic, "")), self.sources, self.tier)
 
 
 def test_a_condition_fires_once_it_has_held_for_two_looks() -> None:
@@ -206,6 +222,114 @@ def test_a_machine_read_back_from_its_state_goes_on_as_if_it_had_not_stopped(sto
     assert walk(restart=True) == walk(restart=False)
 
 
+def out(episodes: Episodes, first: str, *, tier: int = 0) -> Stories:
+    """One alert about ACME has fired on these stories, at T + 1."""
+    stories = Stories(ACME=first)
+    stories.tier = tier
+    episodes.step(T, [(ACME, reading(wide=len(first)))], stories)
+    (change,) = episodes.step(T + 1, [(ACME, reading(wide=len(first)))], stories)
+    assert (change.what, change.quiet) == (What.FIRED, False)
+    return stories
+
+
+def also(episodes: Episodes, stories: Stories, series: Series, minute: int, said: Reading) -> Change:
+    """Another series rings beside ACME's alert, and fires at `minute` + 1."""
+    going_on = (ACME, reading(None, wide=len(stories.by_entity["ACME"])))
+    assert episodes.step(minute, [going_on, (series, said)], stories) == []
+    (change,) = episodes.step(minute + 1, [going_on, (series, said)], stories)
+    assert (change.what, change.episode.series) == (What.FIRED, series)
+    return change
+
+
+def test_an_alert_on_half_of_the_stories_of_another_joins_its_incident_and_calls_nobody() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef")
+    stories.by_entity["Earnings"] = "abcwxyz"
+    change = also(episodes, stories, EARNINGS, T + 2, reading(wide=7))
+    lead = episodes.by_key["negative-surge", "", "ACME"]
+    assert change.quiet
+    assert incident_id("news", change.episode) == incident_id("news", lead) == alert_id("news", lead)
+    assert alert_id("news", change.episode) != alert_id("news", lead)
+
+
+def test_an_alert_with_stories_of_its_own_is_an_incident_of_its_own() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef")
+    stories.by_entity["Earnings"] = "afwxyz"
+    change = also(episodes, stories, EARNINGS, T + 2, reading(wide=6))
+    assert not change.quiet
+    assert incident_id("news", change.episode) == alert_id("news", change.episode)
+
+
+def test_one_that_joins_is_told_if_it_is_worse_or_twice_as_large_or_better_founded() -> None:
+    for said, tier, minute in (
+        (reading(Severity.CRITICAL, wide=7), 3, T + 2),
+        (reading(wide=12), 3, T + 1 + QUIET_MIN),
+        (reading(wide=7), 2, T + 2),
+    ):
+        episodes = Episodes(RULES)
+        stories = out(episodes, "abcdef", tier=3)
+        stories.by_entity["Earnings"] = "abcwxyz"
+        stories.sources, stories.tier = 3, tier
+        change = also(episodes, stories, EARNINGS, minute, said)
+        assert not change.quiet
+        assert change.episode.incident == episodes.by_key["negative-surge", "", "ACME"].name
+
+
+def test_one_that_joined_in_silence_ends_in_silence_and_is_told_when_it_escalates() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef")
+    stories.by_entity["Earnings"] = "abcwxyz"
+    also(episodes, stories, EARNINGS, T + 2, reading(wide=7))
+    kept = [msgspec.json.encode(one) for one in episodes.by_key.values()]
+    ended = episodes.step(T + 3 + RESOLVE_MIN, [(ACME, reading(None, wide=6))], stories)
+    assert [(one.what, one.quiet) for one in ended] == [(What.RESOLVED, True)]
+
+    episodes = Episodes(RULES, [msgspec.json.decode(one, type=Episode) for one in kept])
+    stories.sources = 3
+    (change,) = episodes.step(T + 4, [(EARNINGS, reading(Severity.CRITICAL, wide=8))], stories)
+    assert (change.what, change.quiet) == (What.ESCALATED, False)
+    assert not change.episode.untold
+
+
+def test_a_series_that_rings_again_on_the_stories_of_an_alert_that_is_over_joins_its_incident() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef")
+    over = T + 1 + RESOLVE_MIN
+    (ended,) = episodes.step(over, [], stories)
+    (past,) = [msgspec.json.decode(msgspec.json.encode(one), type=Past) for one in episodes.past]
+    episodes = Episodes(RULES, past=[past])
+    episodes.step(over + 1, [(ACME, reading(wide=6))], stories)
+    (change,) = episodes.step(over + 2, [(ACME, reading(wide=6))], stories)
+    assert (change.what, change.quiet) == (What.FIRED, True)
+    assert change.episode.incident == ended.episode.name
+    assert alert_id("news", change.episode) != alert_id("news", ended.episode)
+
+
+def test_an_alert_that_is_over_is_forgotten_when_its_stories_are_old() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef")
+    episodes.step(T + 1 + RESOLVE_MIN, [], stories)
+    episodes.step(T + 500, [], stories)
+    assert episodes.past == []
+
+
+def test_a_better_tier_of_source_is_told_once_and_a_worse_one_never() -> None:
+    episodes = Episodes(RULES)
+    stories = out(episodes, "abcdef", tier=3)
+    told = []
+    for minute in range(T + 2, T + 40):
+        stories.tier = 3 if minute < T + 12 else 1 if minute < T + 25 else 2
+        told += [
+            (one.what, minute)
+            for one in episodes.step(minute, [(ACME, reading(wide=6))], stories)
+            if one.what is not What.UPDATED
+        ]
+    ((what, minute),) = told
+    assert what is What.NEW_TIER
+    assert T + 12 <= minute <= T + 12 + UPDATE_MIN
+
+
 SERIES = (ACME, EARNINGS, BOTH, OTHER)
 
 
@@ -217,6 +341,8 @@ class AnyHistory(RuleBasedStateMachine):
         self.episodes = Episodes(RULES)
         self.minute = T
         self.told: dict[str, list[tuple[What, int]]] = defaultdict(list)
+        self.heard: dict[str, list[Change]] = defaultdict(list)
+        self.incidents: dict[str, str] = {}
 
     @rule(
         ringing=st.dictionaries(
@@ -227,6 +353,7 @@ class AnyHistory(RuleBasedStateMachine):
         gap=st.integers(1, 20),
         positions=st.dictionaries(st.sampled_from(["ACME", "BUST", "Earnings"]), st.text("abcdefgh", max_size=6)),
         sources=st.integers(0, 4),
+        tier=st.integers(0, 3),
     )
     def look(
         self,
@@ -234,17 +361,22 @@ class AnyHistory(RuleBasedStateMachine):
         gap: int,
         positions: dict[str, str],
         sources: int,
+        tier: int,
     ) -> None:
         stories = Stories(**positions)
-        stories.sources = sources
+        stories.sources, stories.tier = sources, tier
         self.minute += gap
         found = [
             (series, reading(severity, rule=which, wide=wide, p=p))
             for (which, series), (severity, wide, p) in ringing.items()
         ]
         for change in self.episodes.step(self.minute, found, stories):
+            name, incident = alert_id("news", change.episode), incident_id("news", change.episode)
             if change.what is not What.UPDATED:
-                self.told[alert_id("news", change.episode)].append((change.what, change.episode.notifications))
+                self.told[name].append((change.what, change.episode.notifications))
+            if not change.quiet and change.what is not What.UPDATED:
+                self.heard[incident].append(change)
+            assert self.incidents.setdefault(name, incident) == incident, "an alert stays in its incident"
 
     @precondition(lambda self: any(one.open for one in self.episodes.by_key.values()))
     @rule(data=st.data())
@@ -255,7 +387,20 @@ class AnyHistory(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         kept = [msgspec.json.encode(one) for one in self.episodes.by_key.values()]
-        self.episodes = Episodes(RULES, [msgspec.json.decode(one, type=Episode) for one in kept])
+        past = [msgspec.json.encode(one) for one in self.episodes.past]
+        self.episodes = Episodes(
+            RULES,
+            [msgspec.json.decode(one, type=Episode) for one in kept],
+            [msgspec.json.decode(one, type=Past) for one in past],
+        )
+
+    @invariant()
+    def every_incident_begins_with_an_alert_that_is_told_and_is_named_after(self) -> None:
+        for name, incident in self.incidents.items():
+            assert self.incidents[incident] == incident
+            assert self.heard[incident], name
+            assert self.heard[incident][0].what is What.FIRED
+            assert alert_id("news", self.heard[incident][0].episode) == incident
 
     @invariant()
     def every_alert_has_one_beginning_and_one_end(self) -> None:

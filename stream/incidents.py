@@ -1,0 +1,99 @@
+"""Incidents: which alerts tell of one event, and what people have been told of it. Pure.
+
+Two alerts tell of one event if they share at least half of the stories of the smaller one, or if they are about the
+same company at the same time and share a story at all. An alert joins an incident when it fires and stays in it: what
+people were told is not changed behind their backs, even if two incidents turn out to be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from undertone.messages import Severity
+
+SHARED = 0.5
+MEMORY_MIN = 360
+"""An alert that ended longer ago than the widest window is long has no story in common with one that fires now."""
+STORIES_KEPT = 200
+"""Positions of an ended alert that are remembered, the first in their order."""
+
+
+class Member(NamedTuple):
+    """One alert as incidents see it.
+
+    Attributes:
+        name: Of its episode.
+        incident: Name of the incident's first episode, empty for an alert that fires at this look.
+        entity: Which company it is about, empty for none.
+        begin: Event minute in which its episode began.
+        end: The last one in which it was seen.
+        stories: Positions of its stories.
+        place: Among the alerts of this look, the order in which they are told.
+    """
+
+    name: str
+    incident: str
+    entity: str
+    begin: int
+    end: int
+    stories: frozenset[str]
+    place: int = 0
+
+
+class Told(NamedTuple):
+    """What people were told of one alert: how bad, how many stories, when last (event minute), by which tier."""
+
+    severity: Severity
+    stories: int
+    minute: int
+    tier: int
+
+
+class Past(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An alert that is over and may still have stories in common with one that fires; ``told`` None if it was quiet."""
+
+    name: str
+    incident: str
+    entity: str
+    begin: int
+    end: int
+    stories: tuple[str, ...] = ()
+    told: Told | None = None
+
+    @property
+    def member(self) -> Member:
+        return Member(self.name, self.incident, self.entity, self.begin, self.end, frozenset(self.stories))
+
+
+def related(one: Member, other: Member) -> bool:
+    """Whether two alerts tell of one event."""
+    shared = len(one.stories & other.stories)
+    if not shared:
+        return False
+    at_once = one.begin <= other.end and other.begin <= one.end
+    if one.entity and one.entity == other.entity and at_once:
+        return True
+    return shared >= SHARED * min(len(one.stories), len(other.stories))
+
+
+def group(new: Iterable[Member], known: Sequence[Member]) -> dict[str, str]:
+    """The incident of each alert that fires at one look, by the name of its episode.
+
+    Those that are related, if only through others of this look, join one incident: the oldest that any of them is
+    related to, else one that is named after the first of them to be told. The order of the arguments does not matter.
+    """
+    left = sorted(new, key=lambda one: (one.place, one.name))
+    begun = {one.incident: one.begin for one in sorted(known, key=lambda one: -one.begin)}
+    found: dict[str, str] = {}
+    while left:
+        together = [left.pop(0)]
+        for one in together:  # grows as it goes
+            together += [other for other in left if related(one, other)]
+            left = [other for other in left if other not in together]
+        joined = {other.incident for one in together for other in known if related(one, other)}
+        incident = min(joined, key=lambda name: (begun[name], name), default=together[0].name)
+        found |= {one.name: incident for one in together}
+    return found
