@@ -11,6 +11,7 @@ profile is the hour that is watched.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ SHARE_PRIOR = 20.0
 """Stories that a series' own negative share must outweigh to leave the pooled share."""
 DEFAULT_SHARE = 0.3
 DEFAULT_SHARE_PRECISION = 10.0
+BLOCK = 64
+"""Series that are fitted at a time: what is computed of so many stays in a core's cache."""
 
 _MIN_DISPERSION = 0.005
 _MAX_DISPERSION = 10.0
@@ -117,27 +120,66 @@ def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, de
         pooled: (672,) stories an hour of the whole stream, NaN-free; its usable hours are those of any series.
         default_rate: Stories an hour of a series about which nothing at all is known.
     """
-    weight = usable.astype(np.float64)
-    x = counts * weight
-    seen = usable.max(axis=1, initial=False).astype(np.float64)
+    known = usable.max(axis=1, initial=False)
+    seen = known.astype(np.float64)
     profile = _pooled_profile(pooled * seen, seen)
+    chosen, where = _distinct(counts, usable, known, kinds)
+    blocks = [chosen[first : first + BLOCK] for first in range(0, len(chosen), BLOCK)]
 
-    stretched = np.tile(profile, len(counts) // WEEK_H)[:, None] * weight
-    n, exposure = x.sum(axis=0), stretched.sum(axis=0)
+    stretched = np.tile(profile, len(counts) // WEEK_H)
+    exposed = [
+        ((counts[:, some] * usable[:, some]).sum(axis=0), stretched @ usable[:, some].astype(np.float64))
+        for some in blocks
+    ]
+    n, exposure = (np.concatenate(one)[where] for one in zip(*exposed, strict=True))
     shape, rate_prior = _rate_prior(n, exposure, kinds, default_rate)
     rate = (shape + n) / (shape / rate_prior + exposure)
 
-    own = _own_profile(x, stretched * rate, profile)
-    base = rate * own  # (168, series)
-    mean = np.tile(base, (len(counts) // WEEK_H, 1)) * weight
-
-    level = _level(x, mean)
-    spread_1h = _moments(x, mean * level[:-1], weight)
-    spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], _sixes(weight) == 6)
+    parts = [_block(counts[:, some], usable[:, some], rate[some], profile) for some in blocks]
+    base = np.concatenate([part.base for part in parts], axis=1)[:, where]
+    spread_1h, spread_6h = (
+        np.concatenate(one, axis=1)[:, where] for one in zip(*(p.spread for p in parts), strict=True)
+    )
     alpha_1h, alpha_6h = _shrunk(spread_1h, kinds), _shrunk(spread_6h, kinds)
     alpha_15m = alpha_1h * np.clip((alpha_1h / alpha_6h) ** (np.log(4) / np.log(6)), 1.0, 3.0)
     unsure = 1.0 / (shape + n)
     return Fit(base, np.stack([alpha_15m, alpha_1h, alpha_6h]) + unsure)
+
+
+class _Block(NamedTuple):
+    """What some columns come to: base rates, (168, columns), and the moments of dispersion at 1 h and 6 h."""
+
+    base: Floats
+    spread: tuple[Floats, Floats]  # (2, columns) each
+
+
+def _block(counts: Floats, usable: Bools, rate: Floats, profile: Floats) -> _Block:
+    weight = usable.astype(np.float64)
+    x = counts * weight
+    weeks = len(counts) // WEEK_H
+    base = rate * _own_profile(x, np.tile(profile, weeks)[:, None] * weight * rate, profile)  # (168, columns)
+    mean = np.tile(base, (weeks, 1)) * weight
+    level = _level(x, mean)
+    spread_1h = _moments(x, mean * level[:-1], weight)
+    spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], _sixes(weight) == 6)
+    return _Block(base, (np.stack(spread_1h), np.stack(spread_6h)))
+
+
+def _distinct(counts: Floats, usable: Bools, known: Bools, kinds: Ints) -> tuple[Ints, Ints]:
+    """Columns that have to be computed, and for each column the place of the one that it is like.
+
+    Most series are silent for weeks; those of one kind without a story and without a mask are all alike.
+    """
+    silent = ~counts.any(axis=0) & (usable.sum(axis=0) == known.sum())
+    own = np.flatnonzero(~silent)
+    where = np.empty(len(kinds), np.int64)
+    where[own] = np.arange(len(own))
+    chosen = [own]
+    for place, kind in enumerate(np.unique(kinds[silent])):
+        alike = np.flatnonzero(silent & (kinds == kind))
+        where[alike] = len(own) + place
+        chosen.append(alike[:1])
+    return np.concatenate(chosen), where
 
 
 def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> ShareBaseline:
@@ -147,16 +189,20 @@ def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> S
     shares, ρ = Σ((k - ns)² - ns(1-s)) / Σn(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what the
     uncertainty of the mean takes away.
     """
-    k, n = negative * usable, total * usable
-    negatives, totals = k.sum(axis=0), n.sum(axis=0)
-    mean, precision = np.empty_like(totals), np.empty_like(totals)
+    cells = np.nonzero((total > 0) & usable)  # the others add nothing
+    column, n, k = cells[1], total[cells], negative[cells]
+    series = len(kinds)
+    negatives = np.bincount(column, weights=k, minlength=series)
+    totals = np.bincount(column, weights=n, minlength=series)
+    mean, precision = np.empty(series), np.empty(series)
     for kind in np.unique(kinds):
-        of = kinds == kind
+        of, here = kinds == kind, kinds[column] == kind
         pooled = (negatives[of].sum() + SHARE_PRIOR * DEFAULT_SHARE) / (totals[of].sum() + SHARE_PRIOR)
-        mean[of] = share = (negatives[of] + SHARE_PRIOR * pooled) / (totals[of] + SHARE_PRIOR)
+        mean[of] = (negatives[of] + SHARE_PRIOR * pooled) / (totals[of] + SHARE_PRIOR)
+        stories, share = n[here], mean[column[here]]
         spread = share * (1 - share)
-        excess = ((k[:, of] - n[:, of] * share) ** 2 - n[:, of] * spread).sum()
-        pairs = (n[:, of] * (n[:, of] - 1) * spread).sum()
+        excess = ((k[here] - stories * share) ** 2 - stories * spread).sum()
+        pairs = (stories * (stories - 1) * spread).sum()
         prior = DISPERSION_PRIOR * 2
         rho = np.clip((excess + prior / (1 + DEFAULT_SHARE_PRECISION)) / (pairs + prior), 0.005, 0.5)
         variance = rho + 1 / (totals[of] + SHARE_PRIOR + 1)  # in units of s(1-s)
@@ -235,7 +281,7 @@ def _moments(x: Floats, mean: Floats, weight: Floats | Bools) -> tuple[Floats, F
     return ((residual * residual - mean) * weight).sum(axis=0), (mean * mean * weight).sum(axis=0)
 
 
-def _shrunk(moments: tuple[Floats, Floats], kinds: Ints) -> Floats:
+def _shrunk(moments: Floats, kinds: Ints) -> Floats:
     over, squares = moments
     alpha = np.empty_like(over)
     for kind in np.unique(kinds):
