@@ -134,10 +134,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     All times but those of comments are event time. ``stories`` and ``messages`` count what the rule looks at (negative
     ones, or all) in the window; ``expected`` is the mean that the baseline gives, ``expected_low`` and
-    ``expected_high`` its central 95 % interval. ``share`` is the negative share of distinct stories. ``tier`` is the
-    best tier of source so far (1 is best), ``incident`` the id of the first alert of those that tell of the same event,
-    ``silenced_by`` the silence that held the last word of it, ``wrong_by`` who called it a false alarm; of comments
-    the latest are kept.
+    ``expected_high`` its central 95 % interval. ``share`` is the negative share of distinct stories. ``kind`` is that
+    of the rule, ``tier`` the best tier of source so far (1 is best), ``incident`` the id of the first alert of those
+    that tell of the same event, ``silenced_by`` the silence that held the last word of it, ``wrong_by`` who called it
+    a false alarm; of comments the latest are kept.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -175,6 +175,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     silenced_by: str | None = None
     tier: int | None = None
     wrong_by: tuple[str, ...] = ()
+    kind: str = NEGATIVE_SURGE
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
