@@ -289,4 +289,5 @@ def _shrunk(moments: Floats, kinds: Ints) -> Floats:
         pooled = (over[of].sum() + DISPERSION_PRIOR * DEFAULT_DISPERSION) / (squares[of].sum() + DISPERSION_PRIOR)
         pooled = max(float(pooled), _MIN_DISPERSION)
         alpha[of] = (over[of] + DISPERSION_PRIOR * pooled) / (squares[of] + DISPERSION_PRIOR)
-    return np.clip(alpha, _MIN_DISPERSION, _MAX_DISPERSION)
+    result: Floats = np.clip(alpha, _MIN_DISPERSION, _MAX_DISPERSION)
+    return result
