@@ -23,6 +23,7 @@ from training.lock import sole_trainer
 from training.schedule import Schedule, State, decide
 from undertone.cli import app
 from undertone.cli.train import train
+from undertone.cli.train_options import options
 from undertone.model.artefact import SHIPPED
 from undertone.registry import Registry
 
@@ -163,6 +164,11 @@ def test_an_ablation_is_a_table_or_an_object(first: Result, house: Path, monkeyp
     assert TRIALS[0].name in call(house, "ablate", "--rows", "20").stdout
 
 
+def test_any_number_of_the_plan_can_be_set(tmp_path: Path) -> None:
+    plan = options(out=tmp_path, numbers=["teacher_rate=8e-5", "variants=2"])
+    assert (plan.teacher_rate, plan.variants) == (8e-5, 2)
+
+
 def test_the_second_of_two_trainers_is_told_who_is_at_it(house: Path, tmp_path: Path) -> None:
     with sole_trainer(tmp_path, "process 7 on desk"):
         result = call(house, "prepare", out=tmp_path)
@@ -197,6 +203,8 @@ def test_every_verb_shows_an_example(house: Path) -> None:
         (["teach", "--tuned"], "undertone train tune"),
         (["gate"], "undertone train evaluate"),
         (["ablate"], "undertone train prepare"),
+        (["teach", "--set", "teacher_rat=1"], "it has average, changed_anew"),
+        (["teach", "--set", "teacher_epochs=many"], "not a whole number"),
         (["teach", "--teacher-start", "nowhere"], "no teacher.safetensors"),
         (["distil", "--start", "nowhere"], "no student.safetensors"),
         (["distil", "--also-teacher", "nowhere:topic=0.5"], "neither a model nor"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -42,6 +42,16 @@ def options(
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for another trainer.", rich_help_panel=_RUN)
     ] = 0.0,
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="Any other number of the plan, such as teacher_rate=8e-5; training/plan.py lists them.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -209,7 +219,8 @@ def options(
         tier=tier,
         **{name: value for name, value in given.items() if value is not None},
     )
-    return plan_tuned(plan) if tuned else plan
+    plan = plan_tuned(plan) if tuned else plan
+    return with_numbers(plan, numbers or ())
 
 
 def weights_in(folder: Path | None, name: str, flag: str) -> Path | None:
@@ -245,6 +256,27 @@ def other_teacher(given: str, task: Task) -> OtherTeacher:
                 "weight lies between 0 and 1"
             )
     return OtherTeacher(Path(folder), weights or dict.fromkeys(task.head_sizes, 0.5))
+
+
+def with_numbers(plan: Plan, given: Sequence[str]) -> Plan:
+    """Return the plan with some of its numbers set. Raises InputError."""
+    from dataclasses import fields, replace
+
+    from undertone.errors import InputError
+
+    known = {field.name: type(getattr(plan, field.name)) for field in fields(plan)}
+    known = {name: kind for name, kind in known.items() if kind in (int, float)}
+    found: dict[str, Any] = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        if name not in known:
+            raise InputError(f"--set {one}: the plan has no number {name!r}; it has {', '.join(sorted(known))}")
+        try:
+            found[name] = known[name](number)
+        except ValueError as error:
+            kind = "a whole number" if known[name] is int else "a number"
+            raise InputError(f"--set {one}: {number!r} is not {kind}") from error
+    return replace(plan, **found)
 
 
 def plan_tuned(plan: Plan) -> Plan:
