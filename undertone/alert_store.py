@@ -1,6 +1,7 @@
-"""Alerts in Redis: what fired, the outbox that carries it to receivers, and the watch's own state and lease.
+"""Alerts in Redis: what fired, what people did to it, the outbox, and the watch's own state and lease.
 
-Only the holder of the lease publishes; anyone may read, acknowledge and resolve. The Lua files state the contracts.
+Only the holder of the lease publishes; anyone may read, and act on an alert (:mod:`undertone.lifecycle`). The Lua
+files state the contracts.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ from typing import Any, NamedTuple, cast
 import msgspec
 import redis
 
-from undertone import keys
+from undertone import audit, keys
 from undertone.client import lua, pack
 from undertone.errors import InputError, StoreError
-from undertone.messages import Alert, AlertState, encode, from_ms, to_ms
+from undertone.lifecycle import DONE, Act, Action, act, checked
+from undertone.messages import Alert, AlertState, Label, encode, from_ms, to_ms
+from undertone.outbox import LeaseLostError, Outbox, Outgoing
+from undertone.silence_store import SilenceStore
+
+__all__ = ["AlertStore", "Conflict", "LeaseLostError", "Outgoing", "Publication"]
 
 CHUNK = 200
 PERSON_TRIES = 20
@@ -22,19 +28,17 @@ PERSON_TRIES = 20
 _decoder = msgspec.json.Decoder(Alert)
 
 
-class LeaseLostError(StoreError):
-    """Another watcher is in charge; whatever this one was doing has not been written."""
-
-
 class Publication(NamedTuple):
     """One alert to be written. ``expected`` is its JSON as last seen, None where it is new.
 
-    ``what`` is why it is notified; an empty one writes the alert and tells nobody.
+    ``what`` is why it is notified; an empty one writes the alert and tells nobody. ``quiet`` is why people are not
+    told, though it is news: it goes to programs that keep count, such as those that read Kafka.
     """
 
     alert: Alert
     expected: bytes | None
     what: str
+    quiet: str = ""
 
 
 class Conflict(NamedTuple):
@@ -44,29 +48,14 @@ class Conflict(NamedTuple):
     current: bytes | None
 
 
-class Outgoing(NamedTuple):
-    """One entry of the outbox."""
-
-    entry: str
-    alert: Alert
-    raw: bytes
-    notification: int
-    what: str
-
-    @property
-    def key(self) -> str:
-        """The same for every attempt to deliver this notification, and for no other one."""
-        return f"{self.alert.id}-{self.notification}"
-
-
-class AlertStore:
+class AlertStore(Outbox):
     """All reads and writes of alerts. Synchronous; give each thread its own client or use it one at a time."""
 
     def __init__(self, client: redis.Redis) -> None:
-        self.redis = client
+        super().__init__(client)
         self._publish = client.register_script(lua("alert"))
         self._lease = client.register_script(lua("lease"))
-        self._delivered = client.register_script(lua("delivered"))
+        self.silences = SilenceStore(client)
 
     # Anyone.
 
@@ -102,38 +91,74 @@ class AlertStore:
         Raises:
             InputError: if there is no such alert, or it is over.
         """
-        return self._by_hand(alert_id, AlertState.ACKNOWLEDGED, by, now_ms)
+        return self.act(alert_id, Action.ACKNOWLEDGE, by, now_ms)
 
-    def resolve(self, alert_id: str, by: str, now_ms: int) -> Alert:
+    def resolve(self, alert_id: str, by: str, now_ms: int, why: str = "") -> Alert:
         """End an alert by hand. Its series rings again only after it has been quiet.
 
         Raises:
             InputError: if there is no such alert.
         """
-        return self._by_hand(alert_id, AlertState.RESOLVED, by, now_ms)
+        return self.act(alert_id, Action.RESOLVE, by, now_ms, why=why)
 
-    def _by_hand(self, alert_id: str, state: AlertState, by: str, now_ms: int) -> Alert:
+    def act(
+        self,
+        alert_id: str,
+        action: Action,
+        by: str,
+        at_ms: int,
+        *,
+        why: str = "",
+        to: str | None = None,
+        labels: Sequence[Label] = (),
+    ) -> Alert:
+        """Do something to an alert, with the record of it in the audit. What changes nothing leaves no record.
+
+        Args:
+            alert_id: Which.
+            action: What; :data:`undertone.lifecycle.LEADS_TO` says in which state.
+            by: Who.
+            at_ms: When, by the clock on the wall.
+            why: The reason, or the text of a comment.
+            to: Whom it is assigned to; None takes that back.
+            labels: What the texts of a false alarm are instead; each goes to Kafka once for its person and position.
+
+        Returns:
+            The alert as it is then.
+
+        Raises:
+            InputError: if there is no such alert, its state does not allow it, or a name or reason cannot be used.
+        """
+        doing = checked(Act(action, by, from_ms(at_ms), why, to))
         for _ in range(PERSON_TRIES):
             raw = self.raw([alert_id]).get(alert_id)
             if raw is None:
                 raise InputError(f"there is no alert {alert_id!r}: `undertone alerts list` shows those there are")
-            alert = _decoder.decode(raw)
-            if alert.state is state:
-                return alert
-            if alert.state is AlertState.RESOLVED:
-                raise InputError(f"alert {alert_id!r} was resolved at {alert.resolved_at}: it cannot be {state}")
-            at = from_ms(now_ms)
-            changed = msgspec.structs.replace(
-                alert,
-                state=state,
-                updated_at=at,
-                resolved_at=at if state is AlertState.RESOLVED else None,
-                acknowledged_by=by,
-                notifications=alert.notifications + 1,
+            before = _decoder.decode(raw)
+            looked = self.evaluated(before.stream)
+            event_at = before.updated_at if looked is None else from_ms((looked + 1) * 60_000)
+            after, tell = act(before, doing, event_at)
+            holding = self.silences.holding(after) if tell and tell != "resolved" else None
+            if after is before and not labels:
+                return before
+            old, new = audit.changes(before, after)
+            record = audit.record(
+                doing.by,
+                DONE[action],
+                at_ms=at_ms,
+                alert=alert_id,
+                before=old,
+                after=new | ({"labels": [one.position for one in labels]} if labels else {}),
+                why=doing.why,
             )
-            if self._write("", [Publication(changed, raw, state.value)], {}, ()) is None:
-                return changed
-        raise StoreError(f"alert {alert_id!r} changed {PERSON_TRIES} times while it was being {state}: try again")
+            quiet = "" if holding is None else f"silence:{holding.id}"
+            if self._write("", [Publication(after, raw, tell, quiet)], {}, (), [record], labels) is None:
+                return after
+        raise StoreError(f"alert {alert_id!r} changed {PERSON_TRIES} times meanwhile: try to {action} it again")
+
+    def trail(self, alert_id: str | None = None, limit: int = 100) -> Sequence[audit.Entry]:
+        """Who did what to an alert (None: to any, and to silences), the newest first."""
+        return audit.read(self.redis, alert_id, limit)
 
     # The watch.
 
@@ -171,6 +196,10 @@ class AlertStore:
             if not cursor:
                 return found
 
+    def past(self, stream: str) -> bytes | None:
+        """The alerts of a stream that ended lately, as they were published."""
+        return cast("bytes | None", self.redis.hget(keys.watch_state(), f"past:{stream}"))
+
     def publish(
         self,
         token: str,
@@ -178,6 +207,7 @@ class AlertStore:
         minute: int,
         publications: Sequence[Publication],
         episodes: Mapping[str, bytes | None],
+        past: bytes | None = None,
     ) -> Conflict | None:
         """Write alerts, outbox and the watch's state at once, and that ``minute`` is done.
 
@@ -187,6 +217,7 @@ class AlertStore:
             minute: The last minute looked at.
             publications: The alerts that changed.
             episodes: State of the alert machines that changed, by name; None removes one.
+            past: The alerts that ended lately, if that changed.
 
         Returns:
             None if written; else the first alert that somebody else has changed.
@@ -196,100 +227,54 @@ class AlertStore:
         """
         set_ = {f"episode:{stream}\t{name}": value.decode() for name, value in episodes.items() if value is not None}
         drop = [f"episode:{stream}\t{name}" for name, value in episodes.items() if value is None]
-        return self._write(token, publications, {**set_, f"evaluated:{stream}": str(minute)}, drop)
+        set_ |= {f"evaluated:{stream}": str(minute)} | ({} if past is None else {f"past:{stream}": past.decode()})
+        by = f"watch:{token.rsplit(' ', maxsplit=1)[0]}"
+        records = []
+        for alert, expected, what, quiet in publications:
+            old, new = audit.changes(None if expected is None else _decoder.decode(expected), alert)
+            why = " ".join(filter(None, (quiet, alert.reason)))
+            record = audit.record(by, what, at_ms=None, alert=alert.id, before=old, after=new, why=why)
+            records.append(record if what else {})
+        return self._write(token, publications, set_, drop, records)
 
     def _write(
-        self, token: str, publications: Sequence[Publication], set_: Mapping[str, str], drop: Sequence[str]
+        self,
+        token: str,
+        publications: Sequence[Publication],
+        set_: Mapping[str, str],
+        drop: Sequence[str],
+        records: Sequence[Mapping[str, str]],
+        labels: Sequence[Label] = (),
     ) -> Conflict | None:
-        names = [keys.lease(), keys.watch_state(), keys.alert_index(), keys.outbox()]
+        names = [keys.lease(), keys.watch_state(), keys.alert_index(), keys.outbox(), keys.audit(), keys.verdicts()]
+        first = len(names)
+        names += [keys.alert(one.alert.id) for one in publications]
         rows = []
-        for alert, expected, what in publications:
-            names.append(keys.alert(alert.id))
+        for place, (alert, expected, what, quiet) in enumerate(publications):
             fired, notification = to_ms(alert.fired_at), alert.notifications if what else 0
             before = "" if expected is None else expected.decode()
-            rows.append((len(names), alert.id, fired, before, encode(alert).decode(), notification, what))
+            row = (alert.id, fired, before, encode(alert).decode(), notification, what, quiet, records[place])
+            rows.append((first + place + 1, *row))
+        names += [keys.judged(one.alert.id) for one in publications if labels]
         body = {
             "alert_ttl": keys.ALERT_TTL_S,
             "watch_ttl": keys.WATCH_TTL_S,
+            "audit_ttl": keys.AUDIT_TTL_S,
             "kept": keys.ALERTS_KEPT,
             "outbox_kept": keys.OUTBOX_KEPT,
+            "audit_kept": keys.AUDIT_KEPT,
             "set": set_,
             "drop": drop,
             "alerts": rows,
+            "labels": [
+                (len(names), one.id, f"{one.position} {one.labelled_by}", encode(one).decode()) for one in labels
+            ],
         }
         code, *rest = cast("list[Any]", self._publish(keys=names, args=[token, pack(body)]))
         if code == 0:
             raise LeaseLostError("another watcher has taken over: this one holds the lease no more")
-        return None if code == 1 else Conflict(publications[rest[0] - 5].alert.id, rest[1] or None)
+        return Conflict(publications[rest[0] - first - 1].alert.id, rest[1] or None) if code == -1 else None
 
-    # The outbox.
 
-    def outgoing(self, channel: str, limit: int = 50) -> tuple[str, Sequence[Outgoing]]:
-        """The cursor of a channel, and the entries after it, oldest first."""
-        raw = cast("bytes | None", self.redis.hget(keys.watch_state(), f"cursor:{channel}"))
-        cursor = raw.decode() if raw else "0-0"
-        entries = cast(
-            "list[tuple[bytes, dict[bytes, bytes]]]", self.redis.xrange(keys.outbox(), f"({cursor}", "+", limit)
-        )
-        return cursor, [
-            Outgoing(
-                entry.decode(),
-                _decoder.decode(fields[b"alert"]),
-                fields[b"alert"],
-                int(fields[b"notification"]),
-                fields[b"what"].decode(),
-            )
-            for entry, fields in entries
-        ]
-
-    def join(self, channel: str) -> None:
-        """Let a channel that has no cursor begin with what is told from now on."""
-        last = cast("list[tuple[bytes, object]]", self.redis.xrevrange(keys.outbox(), count=1))
-        self.redis.hsetnx(keys.watch_state(), f"cursor:{channel}", last[0][0] if last else b"0-0")
-
-    def record_delivery(
-        self, token: str, channel: str, cursor: str, out: Outgoing, outcome: str, now_ms: int, *, count: str = ""
-    ) -> None:
-        """Move a channel's cursor past an entry and note how it ended; the first note of a notification stays.
-
-        Args:
-            token: Of the lease.
-            channel: Who was told, or not.
-            cursor: As :meth:`outgoing` gave it, or the entry recorded last.
-            out: The entry.
-            outcome: ``ok``, ``held:…`` or a refusal; empty where the channel has nothing to do with the alert.
-            now_ms: By the clock on the wall.
-            count: What it adds to in the :meth:`tally` of the day of event time; may be empty.
-
-        Raises:
-            LeaseLostError: if another watcher is in charge.
-        """
-        day = f"{out.alert.updated_at:%Y-%m-%d}"
-        names = [keys.lease(), keys.watch_state(), keys.delivered(out.alert.id), keys.tally(channel, day)]
-        args: Sequence[str | int] = [
-            token,
-            f"cursor:{channel}",
-            cursor,
-            out.entry,
-            f"{channel}:{out.notification}",
-            f"{outcome} {now_ms}" if outcome else "",
-            keys.ALERT_TTL_S,
-            keys.WATCH_TTL_S,
-            count,
-            keys.TALLY_TTL_S,
-        ]
-        if not self._delivered(keys=names, args=args):
-            raise LeaseLostError("another watcher delivers now: this one holds the lease no more")
-
-    def tally(self, channel: str, day: str) -> dict[str, int]:
-        """What became of a channel's notifications on a UTC day of event time, ``2026-11-25``.
-
-        ``sent`` counts those that cost budget, ``held:<reason>`` those that were not sent.
-        """
-        raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.tally(channel, day)))
-        return {name.decode(): int(value) for name, value in raw.items()}
-
-    def deliveries(self, alert_id: str) -> dict[str, str]:
-        """How each notification of an alert ended, by ``<channel>:<notification>``: ``ok`` or a refusal, and when."""
-        raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.delivered(alert_id)))
-        return {name.decode(): value.decode() for name, value in raw.items()}
+def _label_row(key: int, label: Label) -> tuple[int, str, str, str]:
+    return key, label.id, f"{label.position} {label.labelled_by}", encode(label).decode()

@@ -28,8 +28,11 @@ WORKER_TTL_S = 30
 ALERT_TTL_S = 400 * DAY_S
 WATCH_TTL_S = 400 * DAY_S
 TALLY_TTL_S = 35 * DAY_S
+AUDIT_TTL_S = 400 * DAY_S
+SILENCE_TTL_S = 400 * DAY_S
 SHADOW_TTL_S = 35 * DAY_S
 LEASE_TTL_S = 10
+VERDICTS_LEASE_TTL_S = 60
 
 EVIDENCE_BUCKET_S = 300
 EVIDENCE_PER_SERIES = 8
@@ -40,6 +43,8 @@ SHADOW_EXAMPLES = 50
 """Examples of disagreement kept for each partition and hour of event time, first come first kept."""
 ALERTS_KEPT = 10_000
 OUTBOX_KEPT = 10_000
+AUDIT_KEPT = 50_000
+SILENCES_KEPT = 1_000
 
 SEPARATOR = "\t"
 MODEL_FIELD = "\tmodel\t"
@@ -125,7 +130,7 @@ def alert_index() -> str:
 
 
 def outbox() -> str:
-    """Stream: alert changes to deliver, field ``alert`` (JSON). Trimmed to OUTBOX_KEPT; ALERT_TTL_S."""
+    """Stream: alert changes to deliver, fields as in ``alert.lua``. Trimmed to OUTBOX_KEPT; ALERT_TTL_S."""
     return f"{ROOT}:{{alerts}}:outbox"
 
 
@@ -142,11 +147,40 @@ def tally(channel: str, day: str) -> str:
     return f"{ROOT}:{{alerts}}:tally:{channel}:{day}"
 
 
+def audit() -> str:
+    """Stream: who did what to alerts and silences; fields as in ``alert.lua``.
+
+    Trimmed to AUDIT_KEPT entries of the last AUDIT_TTL_S.
+    """
+    return f"{ROOT}:{{alerts}}:audit"
+
+
+def silences() -> str:
+    """Hash: id → Silence as JSON, at most SILENCES_KEPT. Those long over go when one is added; SILENCE_TTL_S."""
+    return f"{ROOT}:{{alerts}}:silences"
+
+
+def judged(alert_id: str) -> str:
+    """Hash: id of a label, one for each text and person, → position and person, ``news-3:1042 maria``. ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:judged:{alert_id}"
+
+
+def verdicts() -> str:
+    """Stream: labels on their way to Kafka, field ``label`` (JSON); one that was sent is deleted. ALERT_TTL_S."""
+    return f"{ROOT}:{{alerts}}:verdicts"
+
+
+def verdicts_lease() -> str:
+    """String: token of the program that sends labels to Kafka. VERDICTS_LEASE_TTL_S."""
+    return f"{ROOT}:{{alerts}}:verdicts-lease"
+
+
 def watch_state() -> str:
     """Hash of the watch. WATCH_TTL_S.
 
     ``evaluated:<stream>`` last minute looked at, ``episode:<stream> TAB <rule> TAB <topic> TAB <entity>`` state of
-    an alert machine as JSON, ``cursor:<channel>`` last outbox entry delivered, ``fence`` number of leases given.
+    an alert machine as JSON, ``past:<stream>`` the alerts that ended lately as JSON, ``cursor:<channel>`` last outbox
+    entry delivered, ``fence`` number of leases given.
     """
     return f"{ROOT}:{{alerts}}:watch"
 
@@ -191,6 +225,11 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{alerts}}:outbox", "stream", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:delivered:*", "hash", ALERT_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:tally:*", "hash", TALLY_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:audit", "stream", AUDIT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:silences", "hash", SILENCE_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:judged:*", "hash", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:verdicts", "stream", ALERT_TTL_S),
+    Pattern(f"{ROOT}:{{alerts}}:verdicts-lease", "string", VERDICTS_LEASE_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:watch", "hash", WATCH_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:lease", "string", LEASE_TTL_S),
 )
