@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from stream.detector import WINDOWS_S, Reading
 from stream.episode import Change, Episode, Key, See, Seen, What, alert_id, incident_id
 from stream.incidents import MEMORY_MIN, STORIES_KEPT, Member, Past, Told, group
+from stream.voices import stands
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule
 from undertone.trends import Series
@@ -142,7 +143,15 @@ class Episodes:
 
     def _announce(self, due: list[tuple[Episode, Reading]], minute: int, see: See) -> list[Change]:
         """Fire those that no other alert covers, the most telling rule and the most surprising series first."""
-        due.sort(key=lambda one: (self._order(one[0].rule), one[1].p_count, -_depth(one[0]), one[0].series))
+        due.sort(
+            key=lambda one: (
+                self._order(one[0].rule),
+                one[1].p_count,
+                one[1].p_share,
+                -_depth(one[0]),
+                one[0].series,
+            )
+        )
         # One that a person has ended still covers: its stories are known.
         out = [episode for episode in self.by_key.values() if episode.phase is not AlertState.PENDING]
         fired: list[tuple[Episode, Reading, Seen]] = []
@@ -156,6 +165,9 @@ class Episodes:
                     others |= self._stories(other, wide, see)
             episode.checked, episode.checked_stories = minute, reading.wide
             if _covered(mine.positions, others):
+                continue
+            if not stands(reading, mine):
+                episode.checked_stories = 0  # look again at once: other voices may join at any minute
                 continue
             episode.phase, episode.fired = AlertState.FIRING, minute
             if reading.severity is Severity.CRITICAL and _enough_sources(reading, mine):

@@ -12,7 +12,7 @@ error by the count threshold). The looks of successive minutes overlap almost wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ from scipy import special
 from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
 from undertone import messages
 from undertone.messages import Severity
+from undertone.rules import Rule, Thresholds
+from undertone.rules.file import shipped
 
 WINDOWS_S = (900, 3_600, 21_600)
 WINDOWS_MIN = tuple(seconds // 60 for seconds in WINDOWS_S)
@@ -31,32 +33,22 @@ LOWER_BAR = 10.0
 """An episode goes on while the count tail is within this factor of the warning threshold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When to warn. A threshold of share that is None is not tested; the share is still reported."""
-
-    name: str
-    negative: bool  # looks at negative stories; else at all
-    min_stories: int
-    p_count: float
-    p_share: float | None
-    critical_p_count: float
-    critical_p_share: float | None
-    critical_sources: int = 3
-
-
-NEGATIVE_SURGE = Rule(messages.NEGATIVE_SURGE, True, 4, 1e-3, 1e-2, 3e-4, 5e-3)
-VOLUME_SURGE = Rule(messages.VOLUME_SURGE, False, 8, 1e-4, None, 1e-5, None)
-RULES = (NEGATIVE_SURGE, VOLUME_SURGE)
-"""The default rules, most telling first: where two explain the same stories, the first is announced."""
+RULES = shipped().rules
+"""The rules that hold without a rules file, most telling first: of two that explain the same stories the first is
+announced."""
+SURGES = (messages.NEGATIVE_SURGE, messages.VOLUME_SURGE)
+"""The kinds of rule that are judged here."""
+(NEGATIVE_SURGE,) = (one for one in RULES if one.kind == messages.NEGATIVE_SURGE)
+(VOLUME_SURGE,) = (one for one in RULES if one.kind == messages.VOLUME_SURGE)
 
 
 class Reading(NamedTuple):
     """What one rule sees of one series at one minute, in the window where it is most unusual.
 
     ``series`` is the column that was given. ``severity`` is None where the condition does not hold but an episode
-    would go on; a critical one still needs its sources. ``p_count`` is corrected for the three windows. ``wide`` is
-    the stories in the widest window.
+    would go on; either still needs its sources. ``p_count`` is corrected for the three windows. ``wide`` is the
+    stories in the widest window, ``precision`` that of the expected share. A tail that the rule's kind does not test
+    is 1.
     """
 
     rule: Rule
@@ -72,6 +64,7 @@ class Reading(NamedTuple):
     p_share: float
     severity: Severity | None
     wide: int
+    precision: float = 0.0
 
 
 def count_tail(n: Ints, mean: Floats, dispersion: Floats) -> Floats:
@@ -118,30 +111,33 @@ def overlap(minute: int) -> Floats:
 
 
 def look(
-    rules: tuple[Rule, ...],
+    rules: Sequence[Rule],
     minute: int,
     negative: NDArray[np.integer],
     total: NDArray[np.integer],
     negatives: CountBaseline,
     totals: CountBaseline,
     shares: ShareBaseline,
+    near: Bools | None = None,
 ) -> list[Reading]:
     """The series that stand out at the end of ``minute``, a reading for each rule that sees it.
 
     Args:
-        rules: What to look for.
+        rules: What to look for; of SURGES.
         minute: Event time in minutes since 1970; the windows end with it.
         negative: (3, series) distinct negative stories in each of WINDOWS_S.
         total: The same of all stories.
         negatives: Baseline of ``negative``.
         totals: Baseline of ``total``.
         shares: Usual negative share.
+        near: (rules, series) which rule asks about which series; all about all by default.
     """
     hours = overlap(minute)
     readings: list[Reading] = []
-    for rule in rules:
+    for place, rule in enumerate(rules):
         counts, baseline = (negative, negatives) if rule.negative else (total, totals)
-        wanted = np.flatnonzero(counts[-1] * 2 >= rule.min_stories)
+        enough = counts[-1] * 2 >= rule.min_stories
+        wanted = np.flatnonzero(enough if near is None else enough & near[place])
         if not len(wanted):
             continue
         readings += _judge(rule, wanted, counts, total, negative, baseline, shares, hours)
@@ -162,7 +158,7 @@ def _judge(
     mean = (hours @ baseline.base[:, wanted]) * baseline.level[:, wanted]
     spread = baseline.dispersion[:, wanted]
     p_count = np.minimum(LOOKS * count_tail(n, mean, spread), 1.0)
-    over = (n * 2 >= rule.min_stories) & (p_count <= rule.p_count * LOWER_BAR)
+    over = (n * 2 >= rule.min_stories) & (p_count <= lower_bar(rule))
     standing = np.flatnonzero(over.any(axis=0))
     if not len(standing):
         return []
@@ -171,8 +167,8 @@ def _judge(
     all_stories, k = total[:, wanted].astype(np.int64), negative[:, wanted].astype(np.int64)
     usual, precision = shares.mean[wanted], shares.precision[wanted]
     p_share = np.stack([share_tail(k[w], all_stories[w], usual, precision) for w in range(LOOKS)])
-    warns = _holds(n >= rule.min_stories, p_count, p_share, rule.p_count, rule.p_share)
-    critical = _holds(warns, p_count, p_share, rule.critical_p_count, rule.critical_p_share)
+    warns = _holds(rule.warning, n >= rule.min_stories, p_count, p_share)
+    critical = np.zeros_like(warns) if rule.critical is None else _holds(rule.critical, warns, p_count, p_share)
 
     # Among the windows where the most severe condition holds, the most unusual one is reported.
     rank = np.where(critical, -2.0, np.where(warns, -1.0, 0.0)) * 2 + p_count
@@ -197,14 +193,33 @@ def _judge(
                 p_share=float(p_share[at]),
                 severity=severity,
                 wide=int(n[-1, column]),
+                precision=float(precision[column]),
             )
         )
     return readings
 
 
-def _holds(enough: Bools, p_count: Floats, p_share: Floats, count_bar: float, share_bar: float | None) -> Bools:
-    holds: Bools = enough & (p_count <= count_bar)
-    return holds if share_bar is None else holds & (p_share <= share_bar)
+def lower_bar(rule: Rule) -> float:
+    """The count tail up to which an episode of a rule goes on; 1 where the rule does not test the count."""
+    return 1.0 if rule.warning.p_count is None else min(rule.warning.p_count * LOWER_BAR, 1.0)
+
+
+def _holds(bars: Thresholds, enough: Bools, p_count: Floats, p_share: Floats) -> Bools:
+    holds = enough
+    for bar, tail in ((bars.p_count, p_count), (bars.p_share, p_share)):
+        if bar is not None:
+            holds = holds & (tail <= bar)
+    return holds
+
+
+def share_interval(total: int, mean: float, precision: float) -> tuple[int, int]:
+    """The central 95 % interval of negative stories among ``total``, from the beta-binomial of :func:`share_tail`."""
+    a = min(max(mean, 1e-6), 1 - 1e-6) * precision
+    b = precision - a
+    k = np.arange(total + 1)
+    mass = special.betaln(k + a, total - k + b) - special.betaln(a, b) - special.betaln(k + 1, total - k + 1)
+    below = np.cumsum(np.exp(mass)) / (total + 1)  # P(K ≤ k)
+    return int(np.searchsorted(below, 0.025)), int(np.searchsorted(below, 0.975))
 
 
 def interval(mean: float, dispersion: float) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from undertone.messages import Evidence, Message, Sentiment, encode
 from undertone.text import clean
 
 if TYPE_CHECKING:
-    from stream.detector import Rule
+    from undertone.rules import Rule
     from undertone.trends import Series
 
 TEXT_CHARACTERS = 500

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import msgspec
 
 from stream.alerting import Change, Episode, What, alert_id
-from stream.detector import Reading, interval
+from stream.detector import Reading, interval, share_interval
 from undertone.messages import Alert, AlertState, Evidence, from_ms
+from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT
 
 EVIDENCE_SHOWN = 8
 
@@ -50,7 +51,7 @@ def explain(
             resolved_at=at,
             notifications=episode.notifications,
         )
-    low, high = interval(reading.expected, reading.dispersion)
+    low, high = _interval(reading)
     sources = len({one.source for one in stories})
     chosen = sorted(stories, key=lambda one: (-one.p, one.published_ms, one.position))[:EVIDENCE_SHOWN]
     return Alert(
@@ -86,16 +87,52 @@ def explain(
 
 def reason(reading: Reading, low: int, high: int, sources: int, models: Sequence[str]) -> str:
     """One sentence that says why, in numbers; another one if the model changed within the day."""
-    what = "negative stories" if reading.rule.negative else "stories"
-    sentence = (
-        f"{reading.stories} {what} in {_WINDOWS[reading.window_s]} where {_number(reading.expected)} are expected "
-        f"(95 %: {low} to {high}; p = {_number(reading.p_count)}), from {sources} "
-        f"{'source' if sources == 1 else 'sources'}; {reading.share:.0%} of all {reading.total} are negative where "
-        f"{reading.expected_share:.0%} is usual (p = {_number(reading.p_share)})."
-    )
+    if reading.rule.kind == SENTIMENT_SHIFT:
+        sentence = _of_shift(reading, low, high, sources)
+    elif reading.rule.kind == FEED_SILENT:
+        sentence = _of_silence(reading, low, high)
+    else:
+        sentence = _of_surge(reading, low, high, sources)
     if len(models) > 1:
         sentence += f" The model changed within the last day: {' then '.join(models)}."
     return sentence
+
+
+def _of_surge(reading: Reading, low: int, high: int, sources: int) -> str:
+    what = "negative stories" if reading.rule.negative else "stories"
+    return (
+        f"{reading.stories} {what} in {_WINDOWS[reading.window_s]} where {_number(reading.expected)} are expected "
+        f"(95 %: {low} to {high}; p = {_number(reading.p_count)}), from {_sources(sources)}; "
+        f"{reading.share:.0%} of all {reading.total} are negative where {reading.expected_share:.0%} is usual "
+        f"(p = {_number(reading.p_share)})."
+    )
+
+
+def _of_shift(reading: Reading, low: int, high: int, sources: int) -> str:
+    days = reading.window_s // 86_400
+    return (
+        f"{reading.share:.0%} of {reading.total} stories of the last {'day' if days == 1 else f'{days} days'} are "
+        f"negative where {reading.expected_share:.0%} is usual: {reading.stories} where {_number(reading.expected)} "
+        f"are expected (95 %: {low} to {high}; p = {_number(reading.p_share)}), from {_sources(sources)}. Hours of "
+        f"alerts are left out."
+    )
+
+
+def _of_silence(reading: Reading, low: int, high: int) -> str:
+    return (
+        f"Nothing has come for {reading.window_s // 60} min, in which {_number(reading.expected)} stories are expected "
+        f"(95 %: {low} to {high}; p = {_number(reading.p_count)})."
+    )
+
+
+def _interval(reading: Reading) -> tuple[int, int]:
+    if reading.rule.kind == SENTIMENT_SHIFT:
+        return share_interval(reading.total, reading.expected_share, reading.precision)
+    return interval(reading.expected, reading.dispersion)
+
+
+def _sources(n: int) -> str:
+    return f"{n} source" if n == 1 else f"{n} sources"
 
 
 def _number(value: float) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from stream.baseline import Bools, CountBaseline, Floats, Ints
-from stream.detector import LOOKS, LOWER_BAR, Rule, count_tail, overlap
+from stream.detector import LOOKS, count_tail, lower_bar, overlap
+from undertone.rules import Rule
 
 _SLACK = 1.001
 """So that a tail which rounds differently here and in the detector is looked at."""
@@ -26,7 +27,7 @@ class Headroom:
     """
 
     def __init__(self, rule: Rule, usual: CountBaseline) -> None:
-        self._bar = rule.p_count * LOWER_BAR * _SLACK
+        self._bar = lower_bar(rule) * _SLACK
         self._lowest: Floats = np.min([usual.expected(overlap(minute)) for minute in _TURNS], axis=0)  # (3, series)
         self._dispersion = usual.dispersion
         self._harmless: Ints = np.full(self._lowest.shape, (rule.min_stories - 1) // 2)
@@ -39,10 +40,11 @@ class Headroom:
             counts: (3, columns) stories that the rule looks at, in each window.
         """
         higher = counts > self._harmless[:, columns]
-        for window, place in zip(*np.nonzero(higher), strict=True):
-            column, n = columns[place], counts[window, place]
-            tail = count_tail(n, self._lowest[window, column], self._dispersion[window, column])
-            if min(LOOKS * float(tail), 1.0) > self._bar:
-                self._harmless[window, column] = n
-                higher[window, place] = False
+        window, place = np.nonzero(higher)
+        if len(window):
+            cells, n = (window, columns[place]), counts[window, place]
+            tail = count_tail(n, self._lowest[cells], self._dispersion[cells])
+            harmless = np.minimum(LOOKS * tail, 1.0) > self._bar
+            self._harmless[window[harmless], columns[place[harmless]]] = n[harmless]
+            higher[window[harmless], place[harmless]] = False
         return np.asarray(higher.any(axis=0))

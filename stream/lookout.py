@@ -7,59 +7,65 @@ may carry them from a file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from stream import alerting, detector
-from stream.baseline import RECENT_H, Bools, CountBaseline, Fit, Ints, ShareBaseline, fit_counts, fit_shares
+from stream import detector, silent, usual
+from stream.alerting import Episodes
+from stream.baseline import DAY_H, RECENT_H, Bools, Ints, ShareBaseline
+from stream.episode import Change, Episode, See, What
 from stream.headroom import Headroom
+from stream.incidents import Past
 from stream.rings import TOPIC, Rings
+from stream.shift import shifted
+from stream.takeover import Takeover, converted
+from undertone.messages import AlertState, Severity
+from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rule
 from undertone.trends import Counts, Series
 
-DEFAULT_STORIES_H = 1.0
-"""Stories an hour expected of a series while nothing at all is known."""
-DEFAULT_NEGATIVE_H = 0.3
 MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
+FEED = Series("", "")
+"""The series of an alert about the stream as a whole."""
 
-
-REFIT_H = 24
-"""Profiles, rates and dispersion are fitted anew this often; in a stream's first days, each time it is an eighth
-older. The level follows hour by hour."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitted:
-    """The slow part of the baselines, fitted for ``hour``; valid until ``until``."""
-
-    hour: int
-    until: int
-    columns: int
-    negatives: Fit
-    totals: Fit
-    shares: ShareBaseline
-
-
-@dataclass(frozen=True, slots=True)
-class _Baselines:
-    hour: int
-    columns: int
-    negatives: CountBaseline
-    totals: CountBaseline
-    shares: ShareBaseline
+Named = tuple[Series, detector.Reading]
 
 
 class Lookout:
     """Detector and alert states of one stream. Call :meth:`look` once for every minute, in order."""
 
-    def __init__(self, rules: Sequence[detector.Rule] = detector.RULES, known: Iterable[alerting.Episode] = ()) -> None:
-        self.rules = tuple(rules)
+    def __init__(
+        self,
+        rules: Sequence[Rule] = detector.RULES,
+        known: Iterable[Episode] = (),
+        *,
+        stream: str = "comments",
+    ) -> None:
+        self.stream = stream
         self.rings = Rings()
-        self.episodes = alerting.Episodes(self.rules, known)
-        self._fitted: _Fitted | None = None
-        self._hourly: _Baselines | None = None
-        self._headroom: tuple[_Baselines, list[Headroom]] | None = None
+        self._takeovers: tuple[Takeover, ...] = ()
+        self._fitted: usual.Fitted | None = None
+        self._hourly: usual.Baselines | None = None
+        self._scopes: dict[str, Bools] = {}
+        self._headroom: tuple[usual.Baselines, list[Headroom]] | None = None
+        self._shifts: tuple[int, list[Named]] | None = None
+        self.rules = tuple(one for one in rules if stream in one.streams)
+        self._gone: list[Episode] = []
+        self.episodes = self._episodes(known)
+
+    def use(self, rules: Sequence[Rule]) -> None:
+        """Look for something else from now on. Episodes go on under the rule of their name, or end if it is gone."""
+        self.rules = tuple(one for one in rules if self.stream in one.streams)
+        self.episodes = self._episodes(self.episodes.by_key.values(), self.episodes.past)
+        if self._fitted is not None and {one.days for one in self.rules} - self._fitted.stretches.keys():
+            self._fitted = None
+        self._forget()
+
+    def succeed(self, takeovers: Sequence[Takeover]) -> None:
+        """Say where new models began to count, all of the last 28 days in order of time."""
+        if self._takeovers != tuple(takeovers):
+            self._takeovers = tuple(takeovers)
+            self._fitted = None
 
     def hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
         """Put one whole hour into history."""
@@ -70,40 +76,182 @@ class Lookout:
         """Put one minute into the windows; again, where late messages have changed it."""
         self.rings.write_minute(minute, counts)
 
-    def look(self, minute: int, see: alerting.See) -> list[alerting.Change]:
+    def look(self, minute: int, see: See) -> list[Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
-        usual = self._baselines(minute // 60)
+        baselines = self._baselines(minute // 60)
         columns, negative, total = self.rings.windows()
-        near = self._near(usual, columns, negative, total)
+        asked = self._asked(baselines, columns, negative, total)
+        near = asked.any(axis=0)
         columns = columns[near]
-        readings = (
+        surges = (
             detector.look(
-                self.rules,
+                self._surges,
                 minute,
                 negative[:, near],
                 total[:, near],
-                _of(usual.negatives, columns),
-                _of(usual.totals, columns),
-                ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns]),
+                usual.of(baselines.negatives, columns),
+                usual.of(baselines.totals, columns),
+                ShareBaseline(baselines.shares.mean[columns], baselines.shares.precision[columns]),
+                asked[:, near],
             )
             if len(columns)
             else []
         )
-        named = [(self.rings.names[columns[one.series]], one) for one in readings]
+        named = [(self.rings.names[columns[one.series]], one) for one in surges]
         for series, reading in named:
             if reading.severity is not None:
                 self._mask(series, reading, minute)
-        return self.episodes.step(minute, named, see)
+        ended = [self._over(one) for one in self._gone if one.open] + self._heard(minute)
+        self._gone = []
+        return ended + self.episodes.step(minute, named + self.shifts(minute // 60), see)
 
-    def _near(self, usual: _Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
-        """Which series may stand out under some rule, (columns,)."""
-        if self._headroom is None or self._headroom[0] is not usual:
-            rooms = [Headroom(rule, usual.negatives if rule.negative else usual.totals) for rule in self.rules]
-            self._headroom = (usual, rooms)
-        near = np.zeros(len(columns), bool)
-        for rule, room in zip(self.rules, self._headroom[1], strict=True):
-            near |= room.exceeded(columns, negative if rule.negative else total)
+    def kind_of(self, rule: str) -> str | None:
+        """The kind of the rule of a name, None if it is not looked for."""
+        return next((one.kind for one in self.rules if one.name == rule), None)
+
+    def messages(self, series: Series, reading: detector.Reading) -> int:
+        """Messages behind a reading, copies included; of a shift its stories, since copies are not kept for days."""
+        if reading.window_s not in detector.WINDOWS_S or reading.rule.kind not in detector.SURGES:
+            return reading.stories
+        counted = self.rings.messages(self.rings.column(series), negative=reading.rule.negative)
+        return counted[detector.WINDOWS_S.index(reading.window_s)]
+
+    def shifts(self, hour: int) -> list[Named]:
+        """The series whose negative share had risen by the beginning of an hour."""
+        if self._shifts is None or self._shifts[0] != hour:
+            self._shifts = (hour, self._shifted(hour))
+        return self._shifts[1]
+
+    def hush(self, pause: silent.Pause) -> list[Change]:
+        """Judge a pause of the feed, by the wall clock; a pause that a message ends is over at the next look."""
+        changes = []
+        for rule in self.rules:
+            if rule.kind != FEED_SILENT or pause.minutes < (rule.warning.minutes or 0):
+                continue
+            mean, dispersion = self._feed(pause)
+            reading = silent.silent(rule, pause, mean, dispersion)
+            if reading is not None:
+                changes += self._hushed(reading, pause)
+        return changes
+
+    def _hushed(self, reading: detector.Reading, pause: silent.Pause) -> list[Change]:
+        key = (reading.rule.name, *FEED)
+        minute = pause.begin + pause.minutes
+        critical = reading.severity is Severity.CRITICAL
+        episode = self.episodes.by_key.get(key)
+        what = What.ESCALATED
+        if episode is None:
+            what = What.FIRED
+            episode = self.episodes.by_key[key] = Episode(
+                rule=reading.rule.name,
+                topic="",
+                entity="",
+                phase=AlertState.FIRING,
+                started=pause.begin,
+                last_over=minute,
+                fired=minute,
+            )
+        elif not (episode.open and critical and episode.severity is Severity.WARNING):
+            episode.last_over = max(episode.last_over, minute)
+            return []
+        episode.severity = Severity.CRITICAL if critical else Severity.WARNING
+        episode.notifications += 1
+        episode.notified = episode.updated = episode.last_over = minute
+        return [Change(what, episode, reading)]
+
+    def _heard(self, minute: int) -> list[Change]:
+        """End what was said of the silence of the feed if it has spoken; the hours of silence are not learnt."""
+        names = [rule.name for rule in self.rules if rule.kind == FEED_SILENT]
+        silences = [(name, *FEED) for name in names if (name, *FEED) in self.episodes.by_key]
+        if not silences or not self.rings.spoke(minute):
+            return []
+        changes = []
+        for key in silences:
+            episode = self.episodes.by_key.pop(key)
+            self.rings.silence(range(-(-episode.started // 60), minute // 60))
+            if episode.open:
+                changes.append(self._over(episode))
+        return changes
+
+    def _over(self, episode: Episode) -> Change:
+        episode.phase = AlertState.RESOLVED
+        episode.notifications += 1
+        return Change(What.RESOLVED, episode, None, quiet=episode.untold)
+
+    def _episodes(self, known: Iterable[Episode], past: Iterable[Past] = ()) -> Episodes:
+        """The alert states under the present rules; episodes of rules that are gone end at the next look."""
+        known = list(known)
+        names = {one.name for one in self.rules}
+        self._gone += [one for one in known if one.rule not in names]
+        return Episodes(self.rules, known, past)
+
+    def _feed(self, pause: silent.Pause) -> tuple[float, float]:
+        """Stories expected of the whole stream in a pause, and their dispersion, the widest of the three windows'."""
+        hour, minute = divmod(pause.begin, 60)
+        self._baselines(hour)
+        fitted = self._fitted
+        assert fitted is not None, "baselines have been made"
+        _, total, usable = self.rings.history(hour, RECENT_H)
+        topics = (self.rings.kinds == TOPIC).astype(np.float64)
+        stream, known = (total @ topics)[:, None], np.asarray(usable.any(axis=1))[:, None]
+        mean = silent.expected(fitted.feed, hour - fitted.hour, stream, known, minute=minute, minutes=pause.minutes)
+        return mean, float(fitted.feed.dispersion.max())
+
+    def _shifted(self, hour: int) -> list[Named]:
+        found: list[Named] = []
+        for rule in self.rules:
+            if rule.kind != SENTIMENT_SHIFT:
+                continue
+            self._baselines(hour)
+            fitted = self._fitted
+            assert fitted is not None, "baselines have been made"
+            stretch = fitted.stretches.get(rule.days)
+            if stretch is None:
+                continue
+            hours = rule.days * DAY_H
+            width = fitted.columns
+            negative, total, usable = self.rings.history(hour, hours)
+            negative, total, usable = negative[:, :width], total[:, :width], usable[:, :width]
+            negative = converted(negative, total, hour - hours, self._takeovers, fitted.conversions)
+            readings = shifted(rule, negative, total, usable, stretch, self._scope(rule)[:width])
+            found += [(self.rings.names[one.series], one) for one in readings]
+        return found
+
+    def _asked(self, baselines: usual.Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
+        """Which series each surge rule asks about, since they may stand out under it, (rules, columns)."""
+        if self._headroom is None or self._headroom[0] is not baselines:
+            by_kind = {True: baselines.negatives, False: baselines.totals}
+            self._headroom = (baselines, [Headroom(rule, by_kind[rule.negative]) for rule in self._surges])
+        asked = np.zeros((len(self._surges), len(columns)), bool)
+        for place, (rule, room) in enumerate(zip(self._surges, self._headroom[1], strict=True)):
+            scope = self._scope(rule)[columns]
+            asked[place, scope] = room.exceeded(columns[scope], (negative if rule.negative else total)[:, scope])
+        return asked
+
+    def _near(self, baselines: usual.Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
+        """Which series may stand out under some surge rule, (columns,)."""
+        near: Bools = np.asarray(self._asked(baselines, columns, negative, total).any(axis=0))
         return near
+
+    @property
+    def _surges(self) -> tuple[Rule, ...]:
+        return tuple(one for one in self.rules if one.kind in detector.SURGES)
+
+    def _scope(self, rule: Rule) -> Bools:
+        """Which series a rule looks at, (series,)."""
+        known = self._scopes.get(rule.name)
+        done = 0 if known is None else len(known)
+        if known is None or done < len(self.rings):
+            new = [rule.covers(self.stream, *series) for series in self.rings.names[done:]]
+            known = np.array(new, bool) if known is None else np.concatenate([known, np.array(new, bool)])
+            self._scopes[rule.name] = known
+        return known
+
+    def _forget(self) -> None:
+        """Let go of what was derived from the rules or the columns."""
+        self._scopes = {}
+        self._headroom = None
+        self._shifts = None
 
     def _mask(self, series: Series, reading: detector.Reading, minute: int) -> None:
         episode = self.episodes.by_key.get((reading.rule.name, series.topic, series.entity))
@@ -111,47 +259,18 @@ class Lookout:
             first = minute - reading.window_s // 60 + 1
             self.rings.mask(series, range(first // 60, minute // 60 + 1))
 
-    def _baselines(self, hour: int) -> _Baselines:
+    def _baselines(self, hour: int) -> usual.Baselines:
         fitted = self._fitted
         if fitted is None or not fitted.hour <= hour < fitted.until:
-            self._fitted = fitted = self._fit(hour)
+            self.rings.compact()
+            self._forget()
+            days = {one.days for one in self.rules if one.kind == SENTIMENT_SHIFT}
+            self._fitted = fitted = usual.fit(hour, self.rings.history(hour), self.rings.kinds, self._takeovers, days)
             self._hourly = None
-        usual = self._hourly
-        if usual is None or usual.hour != hour:
-            usual = self._level(fitted, hour)
-        if usual.columns < len(self.rings):
-            usual = _widened(usual, self.rings.kinds)
-        self._hourly = usual
-        return usual
-
-    def _fit(self, hour: int) -> _Fitted:
-        negative, total, usable = self.rings.history(hour)
-        kinds = self.rings.kinds
-        topics = (kinds == TOPIC).astype(np.float64)
-        known = int(usable.any(axis=1).sum())
-        return _Fitted(
-            hour,
-            hour + min(max(known // 8, 1), REFIT_H),
-            len(self.rings),
-            fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H),
-            fit_counts(total, usable, kinds, pooled=total @ topics, default_rate=DEFAULT_STORIES_H),
-            fit_shares(negative, total, usable, kinds),
-        )
-
-    def _level(self, fitted: _Fitted, hour: int) -> _Baselines:
-        width, later = fitted.columns, hour - fitted.hour
-        negative, total, usable = self.rings.history(hour, RECENT_H)
-        negatives = fitted.negatives.now(later, negative[:, :width], usable[:, :width])
-        totals = fitted.totals.now(later, total[:, :width], usable[:, :width])
-        return _Baselines(hour, width, negatives, totals, fitted.shares)
-
-
-def _widened(usual: _Baselines, kinds: Ints) -> _Baselines:
-    """The same baselines with columns for series met since: each is as its kind's unknown series."""
-    columns = np.concatenate([np.arange(usual.columns), kinds[usual.columns :]])
-    shares = ShareBaseline(usual.shares.mean[columns], usual.shares.precision[columns])
-    return _Baselines(usual.hour, len(kinds), _of(usual.negatives, columns), _of(usual.totals, columns), shares)
-
-
-def _of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
-    return CountBaseline(baseline.base[:, columns], baseline.level[:, columns], baseline.dispersion[:, columns])
+        found = self._hourly
+        if found is None or found.hour != hour:
+            found = usual.levelled(fitted, hour, self.rings.history, self._takeovers)
+        if found.columns < len(self.rings):
+            found = found.widened(self.rings.kinds)
+        self._hourly = found
+        return found

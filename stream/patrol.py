@@ -11,25 +11,25 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from stream.alerting import Change, Episode, Key, Seen, alert_id
+from stream.alerting import Change, Episode, Key, alert_id
 from stream.baseline import HISTORY_H
-from stream.detector import WINDOWS_S, Rule
-from stream.evidence import behind
 from stream.explain import explain, is_news, name_of
 from stream.lookout import MASK_H, Lookout
 from stream.rings import MINUTES
+from stream.sightings import LATE_MIN, MINUTE_MS, Sightings
+from stream.silent import Pause, pause
+from stream.succession import Succession
 from undertone.alert_store import AlertStore, Conflict, Publication
 from undertone.messages import Alert, AlertState, Evidence, to_ms
+from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rules
 from undertone.store import Store
 from undertone.trends import Counts, Series
 
-MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
-LATE_MIN = 60
-"""Minutes that are read again for late messages, every RECHECK_EVERY_MIN and after a partition was idle."""
 RECENT_MIN = 3
 """Minutes that are read again at every look."""
 RECHECK_EVERY_MIN = 10
+"""How often LATE_MIN minutes are read again for late messages; so they are after a partition was idle."""
 LATE_HOURS = 2
 """Hours of history that are read again when an hour is over."""
 
@@ -41,17 +41,24 @@ _episode = msgspec.json.Decoder(Episode)
 class Patrol:
     """The watch of one stream under one lease; make a new one when the lease has been lost."""
 
-    def __init__(self, store: Store, alerts: AlertStore, stream: str, token: str) -> None:
+    def __init__(self, store: Store, alerts: AlertStore, stream: str, token: str, rules: Rules | None = None) -> None:
         self.stream = stream
         self._store = store
         self._alerts = alerts
         self._token = token
         self._kept = alerts.episodes(stream)
-        self._lookout = Lookout(known=map(_episode.decode, self._kept.values()))
+        chosen = (rules or Rules.shipped()).rules
+        self._lookout = Lookout(chosen, known=map(_episode.decode, self._kept.values()), stream=stream)
         self._raw: dict[str, bytes] = {}
         self._next: int | None = None
-        self._stories = _Stories(store, stream)
+        self._stories = Sightings(store, stream)
+        self._succession = Succession(store, stream)
+        self._paused: Pause | None = None
         self._was_idle = False
+
+    def use(self, rules: Rules) -> None:
+        """Look by these rules from the next minute on; episodes of rules that are gone end."""
+        self._lookout.use(rules.rules)
 
     def advance(self, event_now_ms: int, *, idle: bool, most: int = 60) -> int:
         """Look at the minutes that are over by now, ``most`` of them at most; returns how many were looked at.
@@ -73,6 +80,8 @@ class Patrol:
         self._adopt()
         if first % 60 == 0:
             self._read_hours(first // 60 - LATE_HOURS, first // 60)
+            self._succession.read(first // 60 - LATE_HOURS, first // 60 + 1)
+            self._lookout.succeed(self._succession.takeovers())
         back = MINUTES if self._was_idle else LATE_MIN if first % RECHECK_EVERY_MIN == 0 else RECENT_MIN
         self._was_idle = idle
         windows = self._read_minutes(first - back, end)
@@ -99,6 +108,8 @@ class Patrol:
         recent = self._read_minutes(first - MINUTES, first)
         for minute in range(first - MINUTES, first):
             self._lookout.minute(minute, recent.get(minute * 60, {}))
+        self._succession.start(first // 60)
+        self._lookout.succeed(self._succession.takeovers())
         for alert in self._alerts.list():
             if alert.stream == self.stream:
                 self._mask(alert)
@@ -133,6 +144,13 @@ class Patrol:
         return self._store.windows(self.stream, 60, begin * MINUTE_MS, end * MINUTE_MS)
 
     def _mask(self, alert: Alert) -> None:
+        kind = self._lookout.kind_of(alert.rule)
+        if kind == SENTIMENT_SHIFT:
+            return
+        if kind == FEED_SILENT:
+            until = to_ms(alert.resolved_at or alert.updated_at) // HOUR_MS
+            self._lookout.rings.silence(range(-(-to_ms(alert.started_at) // HOUR_MS), until))
+            return
         begin = (to_ms(alert.started_at) // 1000 - alert.window_s) // 3_600
         end = min(to_ms(alert.resolved_at or alert.updated_at) // HOUR_MS, begin + MASK_H)
         topic, entity = alert.topic or "", alert.entity or ""
@@ -141,7 +159,23 @@ class Patrol:
 
     def _look(self, minute: int, *, last: bool) -> None:
         self._stories.minute = minute
-        changes = self._lookout.look(minute, self._stories.see)
+        self._tell(minute, self._lookout.look(minute, self._stories.see), evaluated=minute, last=last)
+
+    def listen(self, newest_ms: int, arrived_ms: int, now_ms: int) -> None:
+        """Judge how long nothing has come; event time stands still meanwhile, so it goes by the wall clock.
+
+        Args:
+            newest_ms: Event time of the stream's newest message.
+            arrived_ms: Wall time at which something of it was last counted.
+            now_ms: Wall time.
+        """
+        paused = pause(newest_ms, arrived_ms, now_ms)
+        if self._next is None or paused is None or paused == self._paused:
+            return
+        self._paused = paused
+        self._tell(paused.begin + paused.minutes, self._lookout.hush(paused), evaluated=self._next - 1, last=False)
+
+    def _tell(self, minute: int, changes: list[Change], *, evaluated: int, last: bool) -> None:
         while True:
             publications = [one for one in (self._publication(minute, change) for change in changes) if one]
             kept = {name_of(one): msgspec.json.encode(one) for one in self._lookout.episodes.by_key.values()}
@@ -149,7 +183,7 @@ class Patrol:
             altered |= {name: state for name, state in kept.items() if self._kept.get(name) != state}
             if not (publications or altered or last):
                 return
-            conflict = self._alerts.publish(self._token, self.stream, minute, publications, altered)
+            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered)
             if conflict is None:
                 break
             self._give_way(conflict, changes)
@@ -170,9 +204,7 @@ class Patrol:
         messages = 0
         if reading is not None:
             stories = self._stories.of(reading.rule, episode.series, reading.window_s)
-            column = self._lookout.rings.column(episode.series)
-            counted = self._lookout.rings.messages(column, negative=reading.rule.negative)
-            messages = counted[WINDOWS_S.index(reading.window_s)]
+            messages = self._lookout.messages(episode.series, reading)
         alert = explain(
             self.stream,
             minute,
@@ -236,37 +268,3 @@ class Patrol:
     def _forget(self) -> None:
         live = {alert_id(self.stream, one) for one in self._lookout.episodes.by_key.values() if one.open}
         self._raw = {one: raw for one, raw in self._raw.items() if one in live}
-
-
-class _Stories:
-    """The stories kept for evidence, read when they are asked for and remembered for the widest window."""
-
-    def __init__(self, store: Store, stream: str) -> None:
-        self._store = store
-        self._stream = stream
-        self._found: dict[str, Evidence] = {}
-        self._read_to = -1
-        self.minute = 0
-
-    def see(self, rule: Rule, series: Series, window_s: int) -> Seen:
-        """For the state machine: positions and number of sources."""
-        stories = self.of(rule, series, window_s)
-        return Seen(frozenset(one.position for one in stories), len({one.source for one in stories}))
-
-    def of(self, rule: Rule, series: Series, window_s: int) -> list[Evidence]:
-        """The stories of a series, as the rule looks at it, in the window that ends with ``minute``."""
-        self._read()
-        end = (self.minute + 1) * MINUTE_MS
-        return behind(self._found.values(), rule, series, end - window_s * 1000, end)
-
-    def _read(self) -> None:
-        end = (self.minute + 1) * MINUTE_MS
-        if self._read_to == end:
-            return
-        oldest = end - max(WINDOWS_S) * 1000
-        # What is older than the lateness allowed by default does not change any more.
-        begin = max(oldest, self._read_to - LATE_MIN * MINUTE_MS) if self._read_to >= oldest else oldest
-        kept = {position: one for position, one in self._found.items() if one.published_ms >= oldest}
-        for one in self._store.evidence(self._stream, begin, end):
-            kept[one.position] = one
-        self._found, self._read_to = kept, end

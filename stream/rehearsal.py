@@ -17,15 +17,18 @@ import msgspec
 from stream import stories
 from stream.alerting import Change, Episode, Key, Seen, What
 from stream.batch import Cursor, Record, claims, prepare, reduce
-from stream.detector import WINDOWS_S, Rule
+from stream.detector import WINDOWS_S
 from stream.evidence import EvidenceMemory, behind
 from stream.lookout import Lookout
-from stream.patrol import HOUR_MS, LATE_HOURS, MINUTE_MS
+from stream.patrol import HOUR_MS, LATE_HOURS
 from stream.scoring import checked
+from stream.sightings import MINUTE_MS
 from stream.storybook import Storybook
+from stream.voices import seen
 from undertone import keys
 from undertone.entities import Linker
 from undertone.messages import Evidence, Message, Severity, from_ms
+from undertone.rules import Rule
 from undertone.scorer import Scorer
 from undertone.settings import Settings
 from undertone.store import PartitionState, Run
@@ -182,8 +185,6 @@ def _watch(log: _Log) -> list[RehearsedAlert]:
 def _alert(lookout: Lookout, minute: int, change: Change) -> RehearsedAlert:
     episode, reading = change.episode, change.reading
     assert reading is not None, "what fires has been read"
-    column = lookout.rings.column(episode.series)
-    counted = lookout.rings.messages(column, negative=reading.rule.negative)
     return RehearsedAlert(
         from_ms((minute + 1) * MINUTE_MS),
         episode.severity,
@@ -191,7 +192,7 @@ def _alert(lookout: Lookout, minute: int, change: Change) -> RehearsedAlert:
         episode.entity,
         episode.topic,
         reading.stories,
-        counted[WINDOWS_S.index(reading.window_s)],
+        lookout.messages(episode.series, reading),
         reading.p_count,
         reading.p_share,
     )
@@ -218,4 +219,4 @@ class _Recent:
         while self._kept and self._kept[0].published_ms < end_ms - max(WINDOWS_S) * 1000:
             self._kept.popleft()
         told = behind(self._kept, rule, series, end_ms - window_s * 1000, end_ms)
-        return Seen(frozenset(one.position for one in told), len({one.source for one in told}))
+        return seen(told, sources=len({one.source for one in self._kept}))

@@ -1,6 +1,7 @@
 """What the watch remembers of one stream: six hours of minutes and 28 days of hours, for every series it has met.
 
-Pure memory, written and read by event time; a row that is written again is replaced. It judges nothing.
+Pure memory, written and read by event time; a row that is written again is replaced. It judges nothing. It is
+bounded: a series takes about 12 KB, and there are at most MOST_SERIES.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ MINUTES = max(WINDOWS_MIN)
 TOPIC, ENTITY, BOTH = range(3)
 """Kinds of series: a topic, an entity over all topics, an entity under a topic."""
 KINDS = 3
+MOST_SERIES = 16_384
+"""Series that are remembered. What is new when all places are taken is not counted until :meth:`Rings.compact`."""
 
 Cell = TypeVar("Cell", bound=np.generic)
 _NEGATIVE, _ALL, _NEGATIVE_MESSAGES, _ALL_MESSAGES = range(4)
@@ -45,6 +48,8 @@ class Rings:
         self._masked: Bools = np.zeros((HISTORY_H, 64), bool)
         self._seen = np.zeros(HISTORY_H, bool)
         self._hour_of_row = np.full(HISTORY_H, -1, np.int64)
+        self._silent: set[int] = set()
+        self.refused = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,8 +76,9 @@ class Rings:
         self._minutes[:, row] = 0
         for one, cell in _with_entities(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
-            column = self.column(one)
-            self._minutes[:, row, column] += values
+            if self._has_place(one):
+                column = self.column(one)
+                self._minutes[:, row, column] += values
         if counts:
             self._sums[:, first:] += self._minutes[:, row][:, None]
 
@@ -91,15 +97,47 @@ class Rings:
         row = self._row(hour)
         self._hours[:, row] = 0
         for one, cell in _with_entities(counts):
-            column = self.column(one)
-            self._hours[:, row, column] += (cell.stories[0], cell.total_stories)
-        self._seen[row] = True
+            if self._has_place(one):
+                column = self.column(one)
+                self._hours[:, row, column] += (cell.stories[0], cell.total_stories)
+        self._seen[row] = hour not in self._silent
 
     def mask(self, series: Series, hours: Iterable[int]) -> None:
         """Leave these hours of a series out of its baseline: it was not its usual self."""
         column = self.column(series)
         for hour in hours:
             self._masked[self._row(hour), column] = True
+
+    def silence(self, hours: Iterable[int]) -> None:
+        """Take these hours for unknown, whatever is written: the feed was silent, which is not the same as quiet."""
+        for hour in hours:
+            self._silent.add(hour)
+            if self._hour_of_row[hour % HISTORY_H] == hour:
+                self._seen[hour % HISTORY_H] = False
+
+    def compact(self) -> None:
+        """Where half of the places are taken, forget series without a story in history or windows, then the stalest.
+
+        Columns change. Series for which nothing is remembered are as those never met.
+        """
+        width = len(self.names)
+        if width * 2 < MOST_SERIES:
+            return
+        last = np.where(self._hours[_ALL, :, :width] > 0, self._hour_of_row[:, None], -1).max(axis=0)
+        last[self._minutes[_ALL, :, :width].any(axis=0)] = np.iinfo(np.int64).max
+        last[:KINDS] = np.iinfo(np.int64).max
+        kept = np.flatnonzero(last >= 0)
+        most = MOST_SERIES * 3 // 4
+        if len(kept) > most:
+            kept = np.sort(kept[np.argsort(-last[kept], kind="stable")[:most]])
+        if len(kept) == width:
+            return
+        self.names = [self.names[column] for column in kept]
+        self.kinds = self.kinds[kept]
+        self._columns = {self.names[column]: column for column in range(KINDS, len(kept))}
+        for array in (self._minutes, self._sums, self._hours, self._masked):
+            array[..., : len(kept)] = array[..., kept]
+            array[..., len(kept) :] = 0
 
     def windows(self) -> tuple[Ints, Ints, Ints]:
         """The series that have a story in the widest window that ends with the newest minute written.
@@ -108,6 +146,10 @@ class Rings:
         """
         live = np.flatnonzero(self._sums[_ALL, -1, : len(self.names)])
         return live, self._sums[_NEGATIVE][:, live], self._sums[_ALL][:, live]
+
+    def spoke(self, minute: int) -> bool:
+        """Whether any series has a story in one of the last MINUTES minutes."""
+        return bool(self._minutes[_ALL, minute % MINUTES].any())
 
     def messages(self, column: int, *, negative: bool) -> tuple[int, ...]:
         """Messages of one series in each window that ends with the newest minute written, copies included."""
@@ -128,6 +170,12 @@ class Rings:
         usable = known[:, None] & ~self._masked[rows, :width]
         return negative, everything, usable
 
+    def _has_place(self, series: Series) -> bool:
+        if len(self.names) < MOST_SERIES or series in self._columns:
+            return True
+        self.refused += 1
+        return False
+
     def _row(self, hour: int) -> int:
         """The row of an hour, emptied if it still holds the one four weeks before."""
         row = hour % HISTORY_H
@@ -136,6 +184,7 @@ class Rings:
             self._masked[row] = False
             self._seen[row] = False
             self._hour_of_row[row] = hour
+            self._silent.discard(hour - HISTORY_H)
         return row
 
 

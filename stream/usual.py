@@ -1,0 +1,154 @@
+"""The baselines of all series of one stream at an hour: fitted anew once a day, with the level of the hour. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream.baseline import (
+    RECENT_H,
+    Bools,
+    CountBaseline,
+    Fit,
+    Floats,
+    Ints,
+    ShareBaseline,
+    fit_counts,
+    fit_shares,
+)
+from stream.rings import TOPIC
+from stream.shift import fit_days
+from stream.takeover import UNSURE_H, Conversion, Takeover, converted, since, widened
+
+DEFAULT_STORIES_H = 1.0
+"""Stories an hour expected of a series while nothing at all is known."""
+DEFAULT_NEGATIVE_H = 0.3
+REFIT_H = 24
+"""Profiles, rates and dispersion are fitted anew this often; in a stream's first days, each time it is an eighth
+older, and hourly in the first day of a model that had no shadow. The level follows hour by hour."""
+
+History = tuple[Floats, Floats, Bools]
+"""Negative stories, all stories, and which cells are usable; (hours, series) each, chronological."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The slow part of the baselines, fitted for ``hour``; valid until ``until``.
+
+    ``feed`` is of the stream as a whole. ``stretches`` is by length in days, for rules that look for a shift.
+    ``conversions`` make old models' counts comparable, one for each takeover.
+    """
+
+    hour: int
+    until: int
+    columns: int
+    negatives: Fit
+    totals: Fit
+    shares: ShareBaseline
+    feed: Fit
+    stretches: dict[int, ShareBaseline | None]
+    conversions: tuple[Conversion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """What is usual of each series in one hour."""
+
+    hour: int
+    columns: int
+    negatives: CountBaseline
+    totals: CountBaseline
+    shares: ShareBaseline
+
+    def widened(self, kinds: Ints) -> Baselines:
+        """The same with columns for series met since: each is as its kind's unknown series."""
+        columns = np.concatenate([np.arange(self.columns), kinds[self.columns :]])
+        shares = ShareBaseline(self.shares.mean[columns], self.shares.precision[columns])
+        return Baselines(self.hour, len(kinds), of(self.negatives, columns), of(self.totals, columns), shares)
+
+
+def of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
+    """The baseline of some columns."""
+    return CountBaseline(baseline.base[:, columns], baseline.level[:, columns], baseline.dispersion[:, columns])
+
+
+def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]) -> Fitted:
+    """Fit the slow part of the baselines.
+
+    Args:
+        hour: Hours since 1970; the one after the last row of ``history``.
+        history: As counted.
+        kinds: (series,) TOPIC, ENTITY or BOTH.
+        takeovers: Where a new model began, in order of time.
+        days: The lengths of stretches that rules look at.
+    """
+    negative, total, usable = history
+    topics = (kinds == TOPIC).astype(np.float64)
+    known = int(usable.any(axis=1).sum())
+    begin = hour - len(total)
+    stream = total @ topics
+    conversions = conversions_of(negative @ topics, stream, begin, takeovers)
+    negative = converted(negative, total, begin, takeovers, conversions)
+    until = hour + min(max(known // 8, 1), REFIT_H)
+    if any(one.seen is None and 0 <= hour - one.hour < UNSURE_H for one in takeovers):
+        until = hour + 1
+    return Fitted(
+        hour,
+        until,
+        len(kinds),
+        fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H),
+        fit_counts(total, usable, kinds, pooled=stream, default_rate=DEFAULT_STORIES_H),
+        fit_shares(negative, total, usable, kinds),
+        fit_counts(
+            stream[:, None],
+            np.asarray(usable.any(axis=1))[:, None],
+            np.zeros(1, np.int64),
+            pooled=stream,
+            default_rate=DEFAULT_STORIES_H,
+        ),
+        {length: fit_days(negative, total, usable, kinds, days=length) for length in days},
+        conversions,
+    )
+
+
+def conversions_of(
+    negative: Floats, total: Floats, begin: int, takeovers: Sequence[Takeover]
+) -> tuple[Conversion, ...]:
+    """A conversion for each takeover: what the shadow found, else what the stream as a whole has shown since.
+
+    Args:
+        negative: (hours,) negative stories of the whole stream, as counted, from hour ``begin`` on.
+        total: The same of all stories.
+        begin: Hours since 1970.
+        takeovers: In order of time.
+    """
+    found: list[Conversion] = []
+    ends = [*(min(max(one.hour - begin, 0), len(total)) for one in takeovers), len(total)]
+    first = 0
+    for takeover, at, end in zip(takeovers, ends, ends[1:], strict=False):
+        if takeover.seen is not None:
+            found.append(takeover.seen)
+        elif not total[first:at].sum():
+            found.append(Conversion())
+        else:
+            share = float(negative[first:at].sum() / total[first:at].sum())
+            found.append(since(float(negative[at:end].sum()), float(total[at:end].sum()), share))
+        first = at
+    return tuple(found)
+
+
+def levelled(
+    fitted: Fitted, hour: int, history: Callable[[int, int], History], takeovers: Sequence[Takeover]
+) -> Baselines:
+    """The baselines of an hour: what was fitted, with the level of the last day.
+
+    ``history`` gives that of the hours before one, and how many.
+    """
+    width, later = fitted.columns, hour - fitted.hour
+    negative, total, usable = history(hour, RECENT_H)
+    negative, total, usable = negative[:, :width], total[:, :width], usable[:, :width]
+    negative = converted(negative, total, hour - RECENT_H, takeovers, fitted.conversions)
+    negatives, shares = widened(fitted.negatives.now(later, negative, usable), fitted.shares, hour, takeovers)
+    return Baselines(hour, width, negatives, fitted.totals.now(later, total, usable), shares)

@@ -1,0 +1,88 @@
+"""Whose stories a surge is made of: one author, or one source alone, does not make an alert. Pure.
+
+Counts are of stories, and whose they are is known of those that are kept as evidence: at most EVIDENCE_PER_SERIES of a
+series in five minutes, of them EVIDENCE_PER_AUTHOR of one author. Where less is kept than there was room for, all that
+is missing is of authors who had their share. Authors are names as the feed gives them: who opens many accounts and
+writes otherwise under each is many authors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from stream.detector import LOOKS, SURGES, Reading, count_tail, share_tail
+from stream.episode import Seen
+from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_SERIES
+from undertone.messages import Evidence
+from undertone.trends import bucket
+
+AUTHOR_STORIES = 2
+"""Stories of one author that count in a window: a second may be news, and then it is told by others too."""
+SOURCE_STORIES = 12
+"""Stories without an author that count where one source alone tells them, in a stream of MANY_SOURCES: an agency may
+file a dozen pieces on one event before anybody else has it."""
+MANY_SOURCES = 3
+
+
+def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Collection[int] = ()) -> Seen:
+    """What the alert states ask of the stories behind a reading.
+
+    Args:
+        stories: Those kept of one series in a window, as the rule looks at it.
+        tier: The best tier of their sources, 0 for unknown.
+        sources: Distinct sources of all stories kept of the stream in the widest window.
+        full: Starts, in seconds, of the five minutes in which the stream's evidence had no room left.
+    """
+    by_author = Counter(one.author for one in stories)
+    anonymous = by_author.pop(None, 0)
+    own = {one.source for one in stories}
+    if len(own) == 1 and not by_author and sources >= MANY_SOURCES:
+        anonymous = min(anonymous, SOURCE_STORIES)
+    kept = Counter(bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories)
+    return Seen(
+        frozenset(one.position for one in stories),
+        len(own),
+        tier,
+        anonymous + sum(min(n, AUTHOR_STORIES) for n in by_author.values()),
+        all(n < EVIDENCE_PER_SERIES and start not in full for start, n in kept.items()),
+    )
+
+
+def counting(reading: Reading, found: Seen) -> int:
+    """How many of a reading's stories count, once each voice has had its share.
+
+    Where nothing is kept of them, or nobody asked whose they are, all do.
+    """
+    kept = len(found.positions)
+    if not kept or found.counted is None:
+        return reading.stories
+    if found.complete:
+        return min(found.counted, reading.stories)
+    return reading.stories * found.counted // kept
+
+
+def stands(reading: Reading, found: Seen) -> bool:
+    """Whether a warning still holds with the stories that count, and comes from the sources that its rule demands."""
+    rule = reading.rule
+    bars = rule.warning
+    if bars.sources > 1 and found.sources < bars.sources:
+        return False
+    n = counting(reading, found)
+    if n >= reading.stories:
+        return True
+    if n < rule.min_stories and rule.kind in SURGES:
+        return False
+    if bars.p_count is not None and rule.kind in SURGES:
+        tail = count_tail(np.array([n]), np.array([reading.expected]), np.array([reading.dispersion]))
+        if min(LOOKS * float(tail[0]), 1.0) > bars.p_count:
+            return False
+    if bars.p_share is None or not rule.negative:
+        return True
+    total = reading.total - (reading.stories - n)
+    tail = share_tail(
+        np.array([n]), np.array([total]), np.array([reading.expected_share]), np.array([reading.precision])
+    )
+    return float(tail[0]) <= bars.p_share
