@@ -12,17 +12,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from redis.exceptions import RedisError
 
 from stream import logs
-from stream.notify import Courier, KafkaChannel, WebhookChannel
+from stream.acknowledge import AckServer
 from stream.patrol import Patrol
+from stream.post import Post
+from stream.receivers.addressed import addressed
 from undertone.alert_store import AlertStore, LeaseLostError
-from undertone.errors import UndertoneError
+from undertone.errors import InputError, SettingsError, UndertoneError
 from undertone.keys import LEASE_TTL_S
-from undertone.settings import Settings
+from undertone.rules.watcher import Watcher
+from undertone.settings import Settings, variable
 from undertone.store import Store, connect
 
 POLL_S = 0.25
@@ -53,12 +56,29 @@ class Watch:
     """A watcher; several may run at once, one of them works."""
 
     def __init__(self, settings: Settings) -> None:
+        """Read the rules and open the store.
+
+        Raises:
+            InputError: if the rules file cannot be used, or a variable that it names is not set.
+            StoreError: if Redis cannot be reached or is set up so that data would be lost.
+        """
         self._settings = settings
+        self._rules = Watcher(settings.rules)
+        for receiver in self._rules.rules.receivers:
+            addressed(receiver, variable)
         self._store = Store.open(settings.redis_url)
         self._alerts = AlertStore(self._store.redis)
 
     def run(self, stop: threading.Event) -> None:
         """Stand by, take the lease, work until it is lost, and again, until ``stop``."""
+        links = self._links()
+        try:
+            self._take_turns(stop)
+        finally:
+            if links is not None:
+                links.stop()
+
+    def _take_turns(self, stop: threading.Event) -> None:
         waiting = False
         while not stop.is_set():
             try:
@@ -79,27 +99,24 @@ class Watch:
         _log.info("in charge with lease %r", token)
         lost = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(token, lost), name="lease", daemon=True)
-        couriers = self._couriers(token)
         keeper.start()
-        for courier in couriers:
-            courier.start()
+        post = Post(self._settings, self._alerts, token)
         try:
-            self._patrol(token, stop, lost)
+            post.use(self._rules.rules)
+            self._patrol(token, post, stop, lost)
         finally:
-            for courier in couriers:
-                courier.stop()
-            deadline = time.monotonic() + STOP_S
-            for courier in couriers:
-                courier.join(max(deadline - time.monotonic(), 0))
+            post.stop(STOP_S)
             lost.set()
             keeper.join(STOP_S)
             self._alerts.drop_lease(token)
 
-    def _patrol(self, token: str, stop: threading.Event, lost: threading.Event) -> None:
-        patrols = {name: Patrol(self._store, self._alerts, name, token) for name in self._settings.streams}
+    def _patrol(self, token: str, post: Post, stop: threading.Event, lost: threading.Event) -> None:
+        rules = self._rules.rules
+        patrols = {name: Patrol(self._store, self._alerts, name, token, rules) for name in self._settings.streams}
         while not stop.is_set():
             if lost.is_set():
                 raise LeaseLostError("the lease ran out: another watcher may be in charge")
+            self._follow(post, patrols.values())
             if not sum(self._advance(name, patrol) for name, patrol in patrols.items()):
                 stop.wait(POLL_S)
 
@@ -107,8 +124,13 @@ class Watch:
         now_ms = time.time_ns() // 1_000_000
         idle_s = self._settings.idle_partition_s
         event_now_ms = self._store.event_now_ms(name, idle_s=idle_s, now_ms=now_ms)
-        idle = all(now_ms - state.updated_ms > idle_s * 1000 for state in self._store.states(name))
-        return patrol.advance(event_now_ms, idle=idle)
+        states = self._store.states(name)
+        idle = all(now_ms - state.updated_ms > idle_s * 1000 for state in states)
+        done = patrol.advance(event_now_ms, idle=idle)
+        if idle and states and not done:
+            newest_ms = max(state.watermark_ms for state in states)
+            patrol.listen(newest_ms, max(state.updated_ms for state in states), now_ms)
+        return done
 
     def _keep(self, token: str, lost: threading.Event) -> None:
         """Renew the lease beside the work, which may take longer than the lease lasts."""
@@ -121,12 +143,34 @@ class Watch:
                 _log.warning("the lease could not be renewed (%s)", error)
         alerts.redis.close()
 
-    def _couriers(self, token: str) -> Sequence[Courier]:
+    def _follow(self, post: Post, patrols: Iterable[Patrol]) -> None:
+        """Work by the rules as the file has them now."""
+        post.tend()
+        rules = self._rules.changed()
+        if rules is None:
+            return
+        try:
+            post.use(rules)
+        except InputError as error:
+            self._rules.refuse(error)
+            return
+        for patrol in patrols:
+            patrol.use(rules)
+        self._rules.accept(rules)
+
+    def _links(self) -> AckServer | None:
+        """The page behind acknowledge links, where the settings ask for them."""
         settings = self._settings
-        channels: list[KafkaChannel | WebhookChannel] = [KafkaChannel(settings)]
-        if settings.webhook_url is not None:
-            channels.append(WebhookChannel(settings.webhook_url, settings.webhook_timeout_s))
-        return [Courier(channel, settings.redis_url, token) for channel in channels]
+        if not (settings.public_url and settings.link_secret):
+            return None
+        try:
+            server = AckServer(settings.redis_url, settings.link_secret, settings.watch_host, settings.watch_port)
+        except SettingsError as error:  # alerts matter more than the links in them
+            _log.error("acknowledge links will not work: %s", error)
+            return None
+        server.start()
+        _log.info("acknowledge links are served on port %d", server.port)
+        return server
 
 
 def main() -> int:

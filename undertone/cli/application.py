@@ -16,6 +16,7 @@ from undertone.cli.labels import labels
 from undertone.cli.produce import produce
 from undertone.cli.promotion import models
 from undertone.cli.replay import replay
+from undertone.cli.rules import rules
 from undertone.cli.schemas import schemas
 from undertone.cli.score import score
 from undertone.cli.system import dashboard, up, watch, worker
@@ -63,6 +64,7 @@ app.command(epilog='Example: undertone explain "Acme plunges as it warns on prof
 app.command(epilog="Example: undertone trends --stream news --entity AAPL --window 1h --json")(trends)
 app.add_typer(train, name="train")
 app.add_typer(alerts, name="alerts")
+app.add_typer(rules, name="rules")
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(labels, name="labels")

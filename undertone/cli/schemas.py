@@ -1,4 +1,4 @@
-"""``undertone schemas``: the JSON Schemas of all messages, made from their types."""
+"""``undertone schemas``: the JSON Schemas of all messages and of the rules file, made from their types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from undertone.cli.group import FAILED, group
 
-schemas = group("JSON Schemas of all messages.")
+schemas = group("JSON Schemas of all messages and of the rules file.")
 
 
 @schemas.command(epilog="Example: undertone schemas write")
@@ -33,7 +33,9 @@ def check() -> None:
 
 
 @schemas.command(epilog="Example: undertone schemas show message")
-def show(name: Annotated[str, typer.Argument(help="message, scored, alert, label, release or evidence.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="message, scored, alert, label, release, evidence or rules.")],
+) -> None:
     """Print one schema."""
     from undertone import schemas as made
     from undertone.errors import InputError

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,9 @@ DashboardPort = Annotated[
 Webhook = Annotated[
     str | None, typer.Option("--webhook-url", help="Alertmanager v4 webhook for alerts.", show_default=False)
 ]
+RulesFile = Annotated[
+    Path | None, typer.Option("--rules", help="What rings and who is told (default: what ships).", show_default=False)
+]
 
 
 def up(
@@ -49,6 +53,7 @@ def up(
     threads: Threads = None,
     entities_file: EntitiesFile = None,
     webhook_url: Webhook = None,
+    rules: RulesFile = None,
     dashboard_port: DashboardPort = None,
     health_port: HealthPort = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers share the stream.")] = 1,
@@ -67,6 +72,7 @@ def up(
         threads=threads,
         entities_file=entities_file,
         webhook_url=webhook_url,
+        rules=None if rules is None else rules.resolve(),
         dashboard_port=dashboard_port,
         health_port=health_port,
         log_level=log_level,
@@ -126,13 +132,18 @@ def watch(
     bootstrap_servers: Bootstrap = None,
     redis_url: RedisUrl = None,
     webhook_url: Webhook = None,
+    rules: RulesFile = None,
     log_level: LogLevel = None,
 ) -> None:
     """Look for surges and raise alerts, until SIGTERM. Of several, one is in charge and the others wait."""
     from stream.watch import run
 
     chosen = settings(
-        bootstrap_servers=bootstrap_servers, redis_url=redis_url, webhook_url=webhook_url, log_level=log_level
+        bootstrap_servers=bootstrap_servers,
+        redis_url=redis_url,
+        webhook_url=webhook_url,
+        rules=rules,
+        log_level=log_level,
     )
     raise typer.Exit(run(chosen))
 

@@ -129,7 +129,7 @@ class Match(_Part, frozen=True, kw_only=True):
 
 
 class Budget(_Part, frozen=True, kw_only=True):
-    """At most so many notifications to a receiver in a UTC day of event time; see :mod:`undertone.rules.routing`."""
+    """At most so many notifications to a receiver in a UTC day of event time; critical ones go out all the same."""
 
     per_day: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 

@@ -1,7 +1,7 @@
 """Who is told of a notification, and why somebody is not. Pure: what was sent before comes in.
 
-A receiver that has been told of an alert hears of its end, whatever budget and mute timings say: else it would show
-for ever what is long over. One that has not been told does not hear of the end.
+A receiver that has been told of an alert hears of its end, whatever budget, mute timings and silences say: else it
+would show for ever what is long over. One that has not been told does not hear of the end.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Decision(NamedTuple):
 
     Attributes:
         receiver: Its name.
-        held: Why it is not sent: ``unrouted``, ``untold``, ``not-repeated``, ``muted:<timing>`` or ``budget``. Empty
-            where it is sent.
+        held: Why it is not sent: ``unrouted``, ``untold``, ``not-repeated``, ``muted:<timing>``, ``budget``, or why
+            people are spared. Empty where it is sent.
         costs: Whether it counts against the day's budget.
     """
 
@@ -55,6 +55,7 @@ def route(
     sent_today: Mapping[str, int],
     told: Collection[str],
     receivers: Sequence[str] = (),
+    quiet: str = "",
 ) -> tuple[Decision, ...]:
     """A decision for each receiver, in the order of the file.
 
@@ -66,12 +67,13 @@ def route(
         sent_today: What each receiver has been sent on the UTC day of ``at``, as far as it costs budget.
         told: The receivers that have been sent any notification of this alert.
         receivers: Further receivers by name, from settings; each is told of everything unless a route names it.
+        quiet: Why people are to be spared, such as a silence; empty where they are not.
     """
     found: dict[str, Decision] = {}
     for path in matching(rules, alert, receivers):
         for name in path.to:
             if name not in found or found[name].held:
-                held = _held(rules, path, alert, what, at, sent_today.get(name, 0), name in told)
+                held = _held(rules, path, alert, what, at, sent_today.get(name, 0), name in told, quiet)
                 found[name] = Decision(name, held, costs=what not in AFTERWARDS)
     everyone = dict.fromkeys((*(one.name for one in rules.receivers), *receivers))
     return tuple(found.get(name, Decision(name, UNROUTED, costs=False)) for name in everyone)
@@ -104,10 +106,12 @@ def concerns(match: Match, alert: Alert) -> bool:
     )
 
 
-def _held(rules: Rules, path: Route, alert: Alert, what: str, at: datetime, sent: int, told: bool) -> str:
+def _held(rules: Rules, path: Route, alert: Alert, what: str, at: datetime, sent: int, told: bool, quiet: str) -> str:
     """Why a route does not let a notification through; empty if it does."""
     if what in AFTERWARDS and not told:
         return UNTOLD
+    if quiet and what != RESOLVED:
+        return quiet
     critical = alert.severity is Severity.CRITICAL
     if told and what != FIRED and not _repeats(path, what):
         return NOT_REPEATED

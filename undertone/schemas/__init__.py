@@ -1,4 +1,4 @@
-"""JSON Schemas of all messages, made from the types in :mod:`undertone.messages`; ``undertone schemas write``."""
+"""JSON Schemas of all messages and of the rules file, made from their types; ``undertone schemas write``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from undertone import messages
+from undertone.rules import Rules
 
 FOLDER = Path(__file__).parent
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,6 +20,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "label": messages.Label,
     "release": messages.Release,
     "evidence": messages.Evidence,
+    "rules": Rules,
 }
 
 

@@ -1,0 +1,1 @@
+"""Where notifications go: the topic ``alerts``, webhooks, and chats and mailboxes. None of them knows of routes."""
