@@ -251,7 +251,8 @@ def reduce(
         cells.append(Cell(item.published_ms, topic, item.entities, sentiment, micro_of[place], verdict.opens_story))
         if verdict.opens_story:
             start_s = bucket(item.published_ms, EVIDENCE_BUCKET_S)
-            if memory.admits(verdict.position, (prepared.stream, start_s, topic, sentiment), item.entities):
+            author = item.message.author
+            if memory.admits(verdict.position, (prepared.stream, start_s, topic, sentiment), item.entities, author):
                 run.evidence.setdefault(start_s, {})[verdict.position] = document(
                     item.message,
                     item.text,

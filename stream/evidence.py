@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from undertone.keys import EVIDENCE_PER_SERIES
+from undertone.keys import EVIDENCE_PER_AUTHOR, EVIDENCE_PER_SERIES
 from undertone.messages import Evidence, Message, Sentiment, encode
 from undertone.text import clean
 
@@ -66,7 +66,8 @@ def behind(kept: Iterable[Evidence], rule: Rule, series: Series, begin_ms: int, 
 class EvidenceMemory:
     """Which evidence this process has offered, so that a busy series does not flood Redis with documents.
 
-    At most EVIDENCE_PER_SERIES positions for each five minutes, series and sentiment. It forgets the oldest half
+    At most EVIDENCE_PER_SERIES positions for each five minutes, series and sentiment, and EVIDENCE_PER_AUTHOR of one
+    author, so that nobody can crowd the others out. It forgets the oldest half
     when it is full, which at worst offers some evidence more; asking again for a position gives the same answer.
     """
 
@@ -75,7 +76,9 @@ class EvidenceMemory:
         self._young: dict[tuple[object, ...], set[str]] = {}
         self._old: dict[tuple[object, ...], set[str]] = {}
 
-    def admits(self, position: str, bucket: tuple[object, ...], entities: tuple[str, ...]) -> bool:
+    def admits(
+        self, position: str, bucket: tuple[object, ...], entities: tuple[str, ...], author: str | None = None
+    ) -> bool:
         """Whether any series of the message has room for it, or holds it already.
 
         ``bucket`` is what its series share: stream, start, topic and sentiment.
@@ -83,8 +86,12 @@ class EvidenceMemory:
         kept = False
         for entity in ("", *entities):
             offered = self._offered((*bucket, entity))
-            if len(offered) < EVIDENCE_PER_SERIES:
-                offered.add(position)
+            if len(offered) < EVIDENCE_PER_SERIES and position not in offered:
+                own = None if author is None else self._offered((*bucket, entity, author))
+                if own is None or len(own) < EVIDENCE_PER_AUTHOR:
+                    offered.add(position)
+                    if own is not None:
+                        own.add(position)
             kept = kept or position in offered
         return kept
 

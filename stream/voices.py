@@ -9,7 +9,7 @@ writes otherwise under each is many authors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 import numpy as np
 
@@ -36,19 +36,31 @@ def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Coll
         sources: Distinct sources of all stories kept of the stream in the widest window.
         full: Starts, in seconds, of the five minutes in which the stream's evidence had no room left.
     """
-    by_author = Counter(one.author for one in stories)
-    anonymous = by_author.pop(None, 0)
-    own = {one.source for one in stories}
-    if len(own) == 1 and not by_author and sources >= MANY_SOURCES:
-        anonymous = min(anonymous, SOURCE_STORIES)
-    kept = Counter(bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories)
+    sources_of = {one.source for one in stories}
     return Seen(
         frozenset(one.position for one in stories),
-        len(own),
+        len(sources_of),
         tier,
-        anonymous + sum(min(n, AUTHOR_STORIES) for n in by_author.values()),
-        all(n < EVIDENCE_PER_SERIES and start not in full for start, n in kept.items()),
+        counted([one.author for one in stories], alone=len(sources_of) == 1 and sources >= MANY_SOURCES),
+        complete([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], full),
     )
+
+
+def counted(authors: Iterable[Hashable | None], *, alone: bool) -> int:
+    """How many stories count, given the author of each, None for one without.
+
+    ``alone`` says that one source tells them all, in a stream of MANY_SOURCES.
+    """
+    by_author = Counter(authors)
+    anonymous = by_author.pop(None, 0)
+    if alone and not by_author:
+        anonymous = min(anonymous, SOURCE_STORIES)
+    return anonymous + sum(min(n, AUTHOR_STORIES) for n in by_author.values())
+
+
+def complete(starts: Iterable[int], full: Collection[int] = ()) -> bool:
+    """Whether there was room for more, given the five minutes of each story and those without any room."""
+    return all(n < EVIDENCE_PER_SERIES and start not in full for start, n in Counter(starts).items())
 
 
 def counting(reading: Reading, found: Seen) -> int:

@@ -37,6 +37,8 @@ VERDICTS_LEASE_TTL_S = 60
 EVIDENCE_BUCKET_S = 300
 EVIDENCE_PER_SERIES = 8
 """Stories kept for each series, sentiment and five minutes, first come first kept."""
+EVIDENCE_PER_AUTHOR = 2
+"""Of these, stories of one author."""
 EVIDENCE_PER_BUCKET = 4_000
 SHADOW_BUCKET_S = 3_600
 SHADOW_EXAMPLES = 50
