@@ -28,11 +28,11 @@ from training.augment import Augmenter, Mentioned
 from training.batches import Batch, Encoded, batches, encode, load_tokenizer
 from training.checkpoints import CHECKPOINT, checkpoint, drop, restore, save_state
 from training.plan import Plan, bert_config
-from training.rows import Rows, load_rows, load_unlabelled, prose_rows, source_shares
+from training.rows import PROSE, Rows, load_rows, load_unlabelled, prose_rows, source_shares
 from training.shrink import shrink
 from training.teach import fold, held_out, in_words
 from training.tracking import Tracking
-from training.vocabulary import trim_tokenizer
+from training.vocabulary import teacher_ids, trim_tokenizer
 from training.whole import whole
 from undertone.errors import InputError
 from undertone.model import artefact
@@ -47,6 +47,9 @@ from undertone.model.network import (
 )
 
 log = logging.getLogger(__name__)
+
+PROSE_SETS = 3
+"""Sets of generated sentences that the teacher views; an epoch has as many as one of them, drawn from all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +79,28 @@ def distil(plan: Plan) -> None:
     (folder / "architecture.json").write_text(json.dumps(architecture, indent=2))
     calibration = load_rows(plan, "calibration")
     if plan.start is not None:
-        go_on_from(plan.start, student, folder)
+        student.load_state_dict(load_file(plan.start))
     state = train_student(plan, student, targets, dims, calibration)
     save_state(state, folder / "student.safetensors")
     drop(folder / CHECKPOINT)  # after the weights: killed in between, the step goes on from it
 
 
-def go_on_from(start: Path, student: Network, folder: Path) -> None:
-    """Fill the student with the weights of another. Raises InputError where that one reads other word pieces."""
-    if (start.parent / "tokenizer.json").read_bytes() != (folder / "tokenizer.json").read_bytes():
-        raise InputError(
-            f"{start.parent} was made for other texts or another size of vocabulary: its word pieces are not this "
-            "run's. Begin without it, or from the same prepared data"
-        )
-    student.load_state_dict(load_file(start))
-
-
 def pieces_of(plan: Plan, mentions: list[Mentioned], folder: Path) -> list[int]:
-    """Write the student's tokenizer into `folder` and return the teacher's id of each of its pieces."""
+    """Write the student's tokenizer into `folder` and return the teacher's id of each of its pieces.
+
+    A student that goes on from another keeps its word pieces. Raises InputError where the base does not have them.
+    """
     tokenizer_file = base_folder(plan.base) / "tokenizer.json"
+    if plan.start is not None:
+        text = plan.start.with_name("tokenizer.json").read_text(encoding="utf-8")
+        try:
+            kept = teacher_ids(tokenizer_file.read_text(encoding="utf-8"), text)
+        except KeyError as error:
+            raise InputError(
+                f"{plan.start.parent} comes from another base: {plan.base} has no piece {error}"
+            ) from error
+        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+        return kept
     encoded = encode(load_tokenizer(tokenizer_file, plan.max_tokens), mentions)
     used = (piece for row in encoded.ids for piece in row)
     trimmed, kept = trim_tokenizer(tokenizer_file.read_text(encoding="utf-8"), used, plan.student.vocabulary)
@@ -118,6 +124,7 @@ def train_student(plan: Plan, student: Network, targets: Targets, dims: Tensor, 
     average = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.student.rate, weight_decay=0.01, fused=True)
     shares = source_shares(plan, targets.sources)
+    shares[np.array(targets.sources) == PROSE] = 1 / PROSE_SETS
     steps_per_epoch = -(-int(shares.sum()) // plan.student_batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -245,7 +252,9 @@ def load_other(plan: Plan, folder: Path) -> tuple[Network, Tokenizer]:
 
 def teacher_targets(plan: Plan, teacher: Network) -> Targets:
     """Return the teachers' view of all texts and their changed copies; kept in files, as it takes minutes."""
-    rows = load_rows(plan, "train") + prose_rows(plan, plan.seed + 1000) + load_unlabelled(plan)
+    rows = load_rows(plan, "train") + load_unlabelled(plan)
+    for number in range(PROSE_SETS):
+        rows += prose_rows(plan, plan.seed + 1000 + number)
     augment = Augmenter(rows.mentions, plan.seed + 1)
     texts = [rows.mentions, *([augment(mention) for mention in rows.mentions] for _ in range(plan.variants))]
     tokenizer = load_tokenizer(base_folder(plan.base) / "tokenizer.json", plan.max_tokens)

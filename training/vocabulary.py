@@ -40,3 +40,10 @@ def trim_tokenizer(teacher_json: str, used: Iterable[int], size: int) -> tuple[s
         token["ids"] = [renumbered[name]]
     description["padding"] = description["truncation"] = None
     return json.dumps(description, ensure_ascii=False), [vocabulary[piece] for piece in kept]
+
+
+def teacher_ids(teacher_json: str, trimmed_json: str) -> list[int]:
+    """Return the teacher's id of each piece of a trimmed tokenizer, in its order. Raises KeyError on one it lacks."""
+    vocabulary: dict[str, int] = json.loads(teacher_json)["model"]["vocab"]
+    trimmed: dict[str, int] = json.loads(trimmed_json)["model"]["vocab"]
+    return [vocabulary[piece] for piece in sorted(trimmed, key=trimmed.__getitem__)]

@@ -20,12 +20,21 @@ from training.augment import Augmenter, Mentioned
 from training.batches import Encoded, batches, encode, encode_texts, load_tokenizer
 from training.compress import compress, fit_temperature
 from training.compression import without_heads
-from training.distil import distil, epoch_texts, load_other, load_teacher, load_view, teacher_targets
+from training.distil import (
+    PROSE_SETS,
+    distil,
+    epoch_texts,
+    load_other,
+    load_teacher,
+    load_view,
+    pieces_of,
+    teacher_targets,
+)
 from training.metrics import classification_of, softmax
 from training.plan import OtherTeacher, Plan
 from training.prepare import merge_same_texts, prepare, refuse_what_may_not_train
 from training.prose import NEGATIVE, NEUTRAL, POSITIVE, Prose
-from training.rows import load_rows
+from training.rows import PROSE, load_rows
 from training.sources import UNKNOWN, Row, find_entity
 from training.task import TASKS, load_task
 from training.teach import teach
@@ -343,13 +352,24 @@ def test_an_earlier_model_may_teach_one_head_and_a_student_may_go_on_from_anothe
     assert any(not torch.equal(moved[name], tensor) for name, tensor in load_file(start).items())
 
 
-def test_a_student_goes_on_from_one_with_its_own_word_pieces_only(finished: Plan, tmp_path: Path) -> None:
-    shutil.copytree(finished.student_folder, tmp_path / "student")
-    file = tmp_path / "student" / "tokenizer.json"
-    file.write_text(file.read_text().replace("acme", "emca"))
-    start = tmp_path / "student" / "student.safetensors"
-    with pytest.raises(InputError, match="word pieces are not this run's"):
-        distil(replace(finished, start=start, tier=""))
+def test_a_student_that_goes_on_from_another_keeps_its_word_pieces(finished: Plan, tmp_path: Path) -> None:
+    start = tmp_path / "start" / "student.safetensors"
+    shutil.copytree(finished.student_folder, start.parent)
+    tokenizer = start.with_name("tokenizer.json")
+    targets = teacher_targets(finished, load_teacher(finished))
+    kept = pieces_of(finished, targets.texts[0], tmp_path)
+    assert pieces_of(replace(finished, start=start), targets.texts[0][:1], tmp_path) == kept
+    assert (tmp_path / "tokenizer.json").read_bytes() == tokenizer.read_bytes()
+    tokenizer.write_text(tokenizer.read_text().replace('"acme"', '"emca"'))
+    with pytest.raises(InputError, match="has no piece 'emca'"):
+        pieces_of(replace(finished, start=start), targets.texts[0], tmp_path)
+
+
+def test_an_epoch_draws_its_prose_from_all_that_the_teacher_viewed(finished: Plan) -> None:
+    targets = teacher_targets(finished, load_teacher(finished))
+    prose = [text for text, source in zip(targets.texts[0], targets.sources, strict=True) if source == PROSE]
+    assert len(prose) == PROSE_SETS * finished.task.prose
+    assert len(set(prose)) > 2 * finished.task.prose
 
 
 def test_the_teachers_answers_are_refused_for_texts_that_it_has_not_seen(finished: Plan) -> None:
