@@ -57,6 +57,7 @@ def explain(
     return Alert(
         id=alert_id(stream, episode),
         rule=episode.rule,
+        kind=reading.rule.kind,
         severity=episode.severity,
         state=episode.phase,
         stream=stream,
