@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from stream.alerting import Change, Episode, Key, alert_id
+from stream.alerting import Change, Episode, Key, What, alert_id, incident_id
 from stream.baseline import HISTORY_H
 from stream.explain import explain, is_news, name_of
+from stream.incidents import Past
 from stream.lookout import MASK_H, Lookout
 from stream.rings import MINUTES
 from stream.sightings import LATE_MIN, MINUTE_MS, Sightings
 from stream.silent import Pause, pause
 from stream.succession import Succession
-from undertone.alert_store import AlertStore, Conflict, Publication
-from undertone.messages import Alert, AlertState, Evidence, to_ms
+from undertone.alert_store import INCIDENT, SILENCED, AlertStore, Conflict, Publication
+from undertone.lifecycle import handed_on
+from undertone.messages import Alert, AlertState, Evidence, Severity, to_ms
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rules
+from undertone.silences import Silence, silenced
 from undertone.store import Store
 from undertone.trends import Counts, Series
 
@@ -36,6 +39,7 @@ LATE_HOURS = 2
 _log = logging.getLogger(__name__)
 _alert = msgspec.json.Decoder(Alert)
 _episode = msgspec.json.Decoder(Episode)
+_past = msgspec.json.Decoder(list[Past])
 
 
 class Patrol:
@@ -47,11 +51,13 @@ class Patrol:
         self._alerts = alerts
         self._token = token
         self._kept = alerts.episodes(stream)
-        chosen = (rules or Rules.shipped()).rules
-        self._lookout = Lookout(chosen, known=map(_episode.decode, self._kept.values()), stream=stream)
+        self._kept_past = alerts.past(stream) or b"[]"
+        chosen = rules or Rules.shipped()
+        self._lookout = Lookout(chosen.rules, known=map(_episode.decode, self._kept.values()), stream=stream)
+        self._lookout.episodes.past = _past.decode(self._kept_past)
         self._raw: dict[str, bytes] = {}
         self._next: int | None = None
-        self._stories = Sightings(store, stream)
+        self._stories = Sightings(store, stream, chosen)
         self._succession = Succession(store, stream)
         self._paused: Pause | None = None
         self._was_idle = False
@@ -59,6 +65,7 @@ class Patrol:
     def use(self, rules: Rules) -> None:
         """Look by these rules from the next minute on; episodes of rules that are gone end."""
         self._lookout.use(rules.rules)
+        self._stories.rules = rules
 
     def advance(self, event_now_ms: int, *, idle: bool, most: int = 60) -> int:
         """Look at the minutes that are over by now, ``most`` of them at most; returns how many were looked at.
@@ -176,25 +183,29 @@ class Patrol:
         self._tell(paused.begin + paused.minutes, self._lookout.hush(paused), evaluated=self._next - 1, last=False)
 
     def _tell(self, minute: int, changes: list[Change], *, evaluated: int, last: bool) -> None:
+        silences = self._alerts.silences.list() if changes else []
         while True:
-            publications = [one for one in (self._publication(minute, change) for change in changes) if one]
+            publications = [one for one in (self._publication(minute, change, silences) for change in changes) if one]
             kept = {name_of(one): msgspec.json.encode(one) for one in self._lookout.episodes.by_key.values()}
             altered: dict[str, bytes | None] = {name: kept.get(name) for name in self._kept.keys() - kept.keys()}
             altered |= {name: state for name, state in kept.items() if self._kept.get(name) != state}
             if not (publications or altered or last):
                 return
-            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered)
+            past = msgspec.json.encode(self._lookout.episodes.past)
+            new_past = None if past == self._kept_past else past
+            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered, new_past)
             if conflict is None:
                 break
             self._give_way(conflict, changes)
-        self._kept = kept
-        for alert, _, what in publications:
+        self._kept, self._kept_past = kept, past
+        for alert, _, what, quiet in publications:
             self._raw[alert.id] = msgspec.json.encode(alert)
             if what:
-                _log.info("alert %s %s: %s %s %s", alert.id, what, alert.rule, alert.topic, alert.entity)
+                told = f"{what} ({quiet})" if quiet else what
+                _log.info("alert %s %s: %s %s %s", alert.id, told, alert.rule, alert.topic, alert.entity)
         self._forget()
 
-    def _publication(self, minute: int, change: Change) -> Publication | None:
+    def _publication(self, minute: int, change: Change, silences: Sequence[Silence]) -> Publication | None:
         episode, reading = change.episode, change.reading
         raw = self._raw.get(alert_id(self.stream, episode))
         before = None if raw is None else _alert.decode(raw)
@@ -214,7 +225,20 @@ class Patrol:
             models=self._models(minute),
             before=before,
         )
-        return Publication(alert, raw, change.what.value if is_news(change) else "")
+        holding = silenced(alert, silences, alert.updated_at)
+        if change.what is What.FIRED and holding is not None:
+            episode.untold = True
+        alert = msgspec.structs.replace(
+            handed_on(before, alert),
+            incident=incident_id(self.stream, episode),
+            tier=episode.tier or None,
+            silenced_by=None if holding is None else holding.id,
+        )
+        if not is_news(change):
+            return Publication(alert, raw, "")
+        ended = change.what is What.RESOLVED
+        quiet = INCIDENT if change.quiet else SILENCED if holding is not None and not ended else ""
+        return Publication(alert, raw, change.what.value, quiet)
 
     def _models(self, minute: int) -> list[str]:
         """Versions of the model over the last day of event time, in the order in which they took over."""
@@ -234,10 +258,12 @@ class Patrol:
         episodes = self._lookout.episodes
         episode = episodes.by_key[key]
         episode.notifications = max(episode.notifications, alert.notifications)
-        if alert.state is AlertState.ACKNOWLEDGED:
-            episode.phase = AlertState.ACKNOWLEDGED
-        elif alert.state is AlertState.RESOLVED:
+        if alert.severity is Severity.CRITICAL:
+            episode.severity = Severity.CRITICAL
+        if alert.state is AlertState.RESOLVED:
             episodes.close(key)
+        else:
+            episode.phase = alert.state
 
     def _give_way(self, conflict: Conflict, changes: list[Change]) -> None:
         """Somebody was faster: take the alert as it is now, and say what is left to say."""
@@ -255,6 +281,10 @@ class Patrol:
             # Ended by hand, or told before by a watch whose own state is gone: it is not news.
             del changes[index]
         elif change.reading is not None:
+            if change.what is What.ESCALATED and now.severity is Severity.CRITICAL:  # by a person, who told of it
+                changes[index] = change = change._replace(what=What.UPDATED)
+            elif now.severity is Severity.CRITICAL:
+                change.episode.severity = Severity.CRITICAL
             change.episode.notifications = now.notifications + is_news(change)
             change.episode.phase = now.state
             return

@@ -10,7 +10,7 @@ from stream.evidence import behind
 from stream.voices import seen
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_BUCKET
 from undertone.messages import Evidence
-from undertone.rules import FEED_SILENT, Rule
+from undertone.rules import FEED_SILENT, Rule, Rules
 from undertone.store import Store
 from undertone.trends import Series, bucket
 
@@ -22,7 +22,8 @@ LATE_MIN = 60
 class Sightings:
     """The stories of the widest window that ends with ``minute``; a wider one is read anew each time."""
 
-    def __init__(self, store: Store, stream: str) -> None:
+    def __init__(self, store: Store, stream: str, rules: Rules) -> None:
+        self.rules = rules
         self._store = store
         self._stream = stream
         self._found: dict[str, Evidence] = {}
@@ -33,7 +34,9 @@ class Sightings:
 
     def see(self, rule: Rule, series: Series, window_s: int) -> Seen:
         """For the state machine: which stories are behind a reading, and whose they are."""
-        return seen(self.of(rule, series, window_s), sources=self._sources, full=self._full)
+        stories = self.of(rule, series, window_s)
+        tier = min((self.rules.tier(source, self._stream) for source in {one.source for one in stories}), default=0)
+        return seen(stories, sources=self._sources, tier=tier, full=self._full)
 
     def of(self, rule: Rule, series: Series, window_s: int) -> list[Evidence]:
         """The stories of a series, as the rule looks at it, in the window that ends with ``minute``."""

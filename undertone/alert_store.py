@@ -25,6 +25,10 @@ __all__ = ["AlertStore", "Conflict", "LeaseLostError", "Outgoing", "Publication"
 CHUNK = 200
 PERSON_TRIES = 20
 
+INCIDENT = "incident"
+SILENCED = "silenced"
+"""Why people are not told of news: they know of its incident, or a silence holds it."""
+
 _decoder = msgspec.json.Decoder(Alert)
 
 
@@ -32,7 +36,7 @@ class Publication(NamedTuple):
     """One alert to be written. ``expected`` is its JSON as last seen, None where it is new.
 
     ``what`` is why it is notified; an empty one writes the alert and tells nobody. ``quiet`` is why people are not
-    told, though it is news: it goes to programs that keep count, such as those that read Kafka.
+    told (INCIDENT or SILENCED), though it is news: it goes to programs that keep count, such as those that read Kafka.
     """
 
     alert: Alert
@@ -151,7 +155,7 @@ class AlertStore(Outbox):
                 after=new | ({"labels": [one.position for one in labels]} if labels else {}),
                 why=doing.why,
             )
-            quiet = "" if holding is None else f"silence:{holding.id}"
+            quiet = "" if holding is None else SILENCED
             if self._write("", [Publication(after, raw, tell, quiet)], {}, (), [record], labels) is None:
                 return after
         raise StoreError(f"alert {alert_id!r} changed {PERSON_TRIES} times meanwhile: try to {action} it again")

@@ -140,6 +140,13 @@ def _effect(alert: Alert, doing: Act) -> dict[str, Any]:
             return {}
 
 
+def handed_on(before: Alert | None, after: Alert) -> Alert:
+    """The watch's new view of an alert, with what people did to it."""
+    if before is None:
+        return after
+    return msgspec.structs.replace(after, **{name: getattr(before, name) for name in BY_PEOPLE})
+
+
 def checked(doing: Act) -> Act:
     """The same act with names and words cleaned.
 
