@@ -117,7 +117,7 @@ def _of_rule(path: Path, rule: Rule, given: dict[str, Any]) -> Iterator[Misfit]:
         if bars is not None:
             yield from _of_bars((*path, severity), rule.kind, bars, given[severity])
     if rule.critical is not None:
-        yield from _looser((*path, "critical"), rule.warning, rule.critical)
+        yield from _looser((*path, "critical"), rule.warning, rule.critical, given["critical"])
     for name in ("topics", "entities", "sources", "streams", "series"):
         globs: tuple[str, ...] = getattr(rule, name)
         if not globs:
@@ -135,7 +135,7 @@ def _of_bars(path: Path, kind: str, bars: Thresholds, given: dict[str, Any]) -> 
             yield path, f"{path[-1]!r} needs {name!r}: without it every {kind} would ring"
 
 
-def _looser(path: Path, warning: Thresholds, critical: Thresholds) -> Iterator[Misfit]:
+def _looser(path: Path, warning: Thresholds, critical: Thresholds, given: Collection[str]) -> Iterator[Misfit]:
     """A critical alert is one that has also met the bars of a warning, so that a looser bar is never looked at."""
     for name, stricter, word in (
         ("p_count", -1, "most"),
@@ -145,7 +145,7 @@ def _looser(path: Path, warning: Thresholds, critical: Thresholds) -> Iterator[M
         ("minutes", 1, "least"),
     ):
         bar, first = getattr(critical, name), getattr(warning, name)
-        if bar is not None and first is not None and (bar - first) * stricter < 0:
+        if name in given and bar is not None and first is not None and (bar - first) * stricter < 0:
             yield (
                 (*path, name),
                 f"critical {name} {bar:g} is looser than warning's {first:g}: valid is at {word} {first:g}",
