@@ -1,52 +1,54 @@
 """Entities: which companies a text names, by cashtag and by a list of names that a user extends. No model, no network.
 
-The list is a CSV with the columns ``symbol,name,aliases,region``; aliases are separated by ``|``.
-
-* A name or alias is found on word boundaries whatever its case; one that begins with ``=`` exactly as written, for
-  names that are also words (``=Apple``).
-* An alias that begins with ``$`` is another cashtag of the same company: ``$FB`` is META, before 2022 as after.
-* A row with the symbol ``-`` lists phrases that name nobody (``apple pie``, ``price target``): they hide what
-  they contain. The longest match wins.
+What the list may say of a name is in :mod:`undertone.company_list`; what stands around it decides for the ambiguous
+ones, see :mod:`undertone.entity_context`. Names are found on word boundaries, Chinese and Japanese ones anywhere; of
+names that overlap the leftmost counts, and of those the longest.
 """
 
 from __future__ import annotations
 
-import csv
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
-from undertone.errors import InputError
+from undertone import company_list
+from undertone.company_list import CASHTAG, NOBODY, Company, lower, straight, unmarked
+from undertone.entity_context import speaks_of_another, stands_for_company
 from undertone.text import clean
+
+__all__ = ["MAX_ENTITIES", "Company", "Finding", "Linker"]
 
 MAX_ENTITIES = 16
 """Entities of one message at most; given ones come first, then cashtags, then names, as they appear."""
 
-COLUMNS = ("symbol", "name", "aliases", "region")
-NOBODY = "-"
-
-_EXACT, _CASHTAG = "=", "$"
 _NAME_CHARACTERS = 64
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&-]{0,15}")
 _LISTED = re.compile(r"[A-Z]{1,5}(?:[.-][A-Z]{1,2})?")
 _TAGS = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.-][A-Za-z]{1,2})?)(?!\w)")
 _HTML = re.compile(r"&(?:#\w+|\w+);?")
 _LINKS = re.compile(r"(?:https?://|www\.)\S*|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
+_SEPARATORS = frozenset(" ,.:;'\"()#-!?/")
+_UNSPACED = "\u2e80"
+"""The scripts from here on, Chinese first of all, write no spaces between words."""
+
+_OTHER_CASE = "written otherwise: the list wants it exactly as it stands there"
+_NO_CUE = "an ordinary word or part of another name here: no word of business stands near"
+_OPINION = "only the source of an opinion of another company"
+_PHRASE = "a phrase that names nobody"
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
-    """One row of the list; ``aliases`` as written, marks included."""
+class Finding(NamedTuple):
+    """One candidate in a text: characters [start, end), and why it counts or does not."""
 
     symbol: str
-    name: str
-    aliases: tuple[str, ...] = ()
-    region: str = ""
+    start: int
+    end: int
+    why: str
+    counts: bool
 
 
 @dataclass(slots=True)
@@ -56,6 +58,18 @@ class _Name:
     symbol: str
     writings: set[str]
     exact: bool
+    cued: bool
+    opinion: bool
+    guarded: bool = False
+    """Whether what stands around it may refuse it."""
+
+    def refusal(self, text: str, start: int, end: int) -> str:
+        """Why the name that stands at [start, end) does not count; empty if it does."""
+        if self.symbol == NOBODY:
+            return _PHRASE
+        if self.cued and not stands_for_company(text, start, end):
+            return _NO_CUE
+        return _OPINION if self.opinion and speaks_of_another(text, start, end) else ""
 
 
 class Linker:
@@ -70,20 +84,23 @@ class Linker:
             symbol = company.symbol
             if symbol != NOBODY:
                 self._tags[symbol] = symbol
-            for alias in filter(None, (company.name, *company.aliases)):
-                if alias.startswith(_CASHTAG):
+            for alias in company.names:
+                if alias.startswith(CASHTAG):
                     self._tags[alias[1:].upper()] = symbol
                     continue
-                exact = alias.startswith(_EXACT)
-                written = _straight(alias.removeprefix(_EXACT))
-                known = names.get(_lower(written))
+                written, exact, cued, opinion = unmarked(alias)
+                known = names.get(lower(written))
                 if known is None or known.symbol != symbol:
-                    known = names[_lower(written)] = _Name(symbol, set(), exact)
+                    known = names[lower(written)] = _Name(symbol, set(), exact, cued, opinion)
                 known.writings.add(written)
                 known.exact &= exact
-        self._aliases = {lower: name.symbol for lower, name in names.items() if name.symbol != NOBODY}
+                known.cued &= cued
+                known.opinion &= opinion
+        self._aliases = {low: name.symbol for low, name in names.items() if name.symbol != NOBODY}
         self._found = list(names.values())
-        self._names = AhoCorasick(list(names))
+        for name in self._found:
+            name.guarded = name.cued or name.opinion or name.symbol == NOBODY
+        self._names = AhoCorasick(list(names), implementation=Implementation.DFA)
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Linker:
@@ -92,10 +109,9 @@ class Linker:
         Raises:
             InputError: if the file or a row cannot be used; names the line and the reason.
         """
-        shipped = files("undertone") / "entities.csv"
-        companies = list(_read(shipped.read_text("utf-8").splitlines(), "entities.csv"))
+        companies = company_list.shipped()
         if extra is not None:
-            own = list(_open(extra))
+            own = company_list.read(extra)
             replaced = {company.symbol for company in own} - {NOBODY}
             companies = [company for company in companies if company.symbol not in replaced] + own
         return cls(companies)
@@ -110,21 +126,22 @@ class Linker:
         ('GOOGL', 'META', 'QQQX', 'TSLA')
         """
         found: dict[str, None] = {}
-        for name in given:
-            symbol = self.symbol(name)
+        for one in given:
+            symbol = self.symbol(one)
             if symbol:
                 found[symbol] = None
         if "&" in text:
             text = html.unescape(text)  # tweets come with AT&amp;T
-        if "/" in text:
-            text = _LINKS.sub(" ", text)
+        if "/" in text:  # word by word: the pattern is slow to find that a word is none
+            text = " ".join([_LINKS.sub(" ", word) if "/" in word else word for word in text.split(" ")])
         if "$" in text:
             for tag in _TAGS.findall(text):
                 listed = self._tagged(tag)
                 if listed:
                     found[listed] = None
-        for symbol, _, _ in self._named(text):
-            found[symbol] = None
+        for _, _, name, why in self._judged(straight(text)):
+            if not why:
+                found[name.symbol] = None
         if not found:
             return ()
         return tuple(sorted([*found][:MAX_ENTITIES]))
@@ -135,7 +152,7 @@ class Linker:
         The symbols are those that `link` finds in the text. Slower than `link`, which only tells that they are there.
 
         >>> Linker.load().mentions("Facebook buys WhatsApp, $GOOG slips")
-        [('META', 0, 8), ('GOOGL', 24, 29)]
+        [('META', 0, 8), ('META', 14, 22), ('GOOGL', 24, 29)]
         """
         shown, places = _resolved(text)
         shown = _LINKS.sub(lambda link: " " * len(link[0]), shown)
@@ -161,7 +178,10 @@ class Linker:
         name = clean(name).strip()
         if not name:
             return None
-        literal = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+        before, after = (
+            "" if edge >= _UNSPACED else bound for edge, bound in ((name[0], r"(?<!\w)"), (name[-1], r"(?!\w)"))
+        )
+        literal = re.search(before + re.escape(name) + after, text, re.IGNORECASE)
         if literal is not None:
             return literal.span()
         symbol = self.symbol(name)
@@ -174,8 +194,8 @@ class Linker:
     def symbol(self, name: str) -> str:
         """The symbol of a company given by symbol, cashtag or name; else the name, made safe as a key's part."""
         name = clean(name)[:_NAME_CHARACTERS].strip()
-        tag = name.removeprefix(_CASHTAG)
-        return self._tags.get(tag.upper()) or self._aliases.get(_lower(_straight(name))) or tag
+        tag = name.removeprefix(CASHTAG)
+        return self._tags.get(tag.upper()) or self._aliases.get(lower(straight(name))) or tag
 
     def _tagged(self, tag: str) -> str | None:
         upper = tag.upper()
@@ -183,25 +203,70 @@ class Linker:
         listed = self._tags.get(upper) or self._tags.get(base)
         return listed or (tag if _LISTED.fullmatch(tag) else None)
 
+    def findings(self, text: str) -> list[Finding]:
+        """Every candidate in a clean text, in its order, with the reason why it counts or does not.
+
+        >>> [(one.symbol, one.counts) for one in Linker.load().findings("Apple pie at Tesla; mind the Gap")]
+        [('-', False), ('TSLA', True), ('-', False)]
+        """
+        text = _LINKS.sub(lambda link: " " * len(link[0]), straight(text))
+        found = [
+            Finding(name.symbol, start, end, why or "on the list", not why)
+            for start, end, name, why in self._judged(text)
+        ]
+        for tag in _TAGS.finditer(text):
+            symbol = self._tagged(tag[1])
+            why = "cashtag" if symbol else "a cashtag that is not listed counts only in capitals"
+            found.append(Finding(symbol or tag[0], *tag.span(), why, symbol is not None))
+        return sorted(found, key=lambda one: one.start)
+
     def _named(self, text: str) -> Iterator[tuple[str, int, int]]:
         """The symbols and places of the names in a text, leftmost first and of those that overlap the longest."""
-        text = _straight(text)
-        matches = self._names.find_matches_as_indexes(_lower(text), overlapping=True)
-        taken = 0
-        for start, minus_end, index in sorted([(start, -end, index) for index, start, end in matches]):
-            name, end = self._found[index], -minus_end
-            if start < taken or _joined(text, start - 1) or _joined(text, end):
-                continue
-            if name.exact and text[start:end] not in name.writings:
-                continue
-            taken = end
-            if name.symbol != NOBODY:
+        for start, end, name, why in self._judged(straight(text)):
+            if not why:
                 yield name.symbol, start, end
 
+    def _judged(self, text: str) -> list[tuple[int, int, _Name, str]]:
+        """The listed names and phrases that stand in a text as words of their own, and why each does not count.
 
-def _joined(text: str, place: int) -> bool:
-    """Whether the character at a place would make a name part of a longer word, a cashtag or a mention."""
-    return 0 <= place < len(text) and (text[place].isalnum() or text[place] in "_$@")
+        A name that is refused for what stands around it hides the shorter ones in it, as one that counts does; one
+        that is written otherwise than the list wants does not.
+        """
+        low = text.lower()
+        size = len(text)
+        if len(low) != size:
+            low = lower(text)
+        matches = self._names.find_matches_as_indexes(low, overlapping=True)
+        if not matches:
+            return []
+        if len(matches) > 1:
+            matches.sort(key=_leftmost_longest)
+        taken, judged = 0, []
+        for index, start, end in matches:
+            if start < taken:
+                continue
+            if start and text[start - 1] not in _SEPARATORS and _joined(text, start - 1, start):
+                continue
+            if end < size and text[end] not in _SEPARATORS and _joined(text, end, end - 1):
+                continue
+            name = self._found[index]
+            if name.exact and text[start:end] not in name.writings:
+                why = _OTHER_CASE
+            else:
+                taken = end
+                why = name.refusal(text, start, end) if name.guarded else ""
+            judged.append((start, end, name, why))
+        return judged
+
+
+def _leftmost_longest(match: tuple[int, int, int]) -> tuple[int, int]:
+    return match[1], -match[2]
+
+
+def _joined(text: str, place: int, edge: int) -> bool:
+    """Whether the character at a place makes the name whose edge it touches part of a longer word, tag or mention."""
+    near = text[place]
+    return near in "_$@" or (near.isalnum() and near < _UNSPACED and text[edge] < _UNSPACED)
 
 
 def _resolved(text: str) -> tuple[str, Sequence[int]]:
@@ -220,67 +285,3 @@ def _resolved(text: str) -> tuple[str, Sequence[int]]:
             places += [start] * len(resolved) if len(resolved) != end - start else range(start, end)
         at = end
     return shown, [*places, len(text)]
-
-
-def _straight(text: str) -> str:
-    return text.replace("’", "'")
-
-
-def _lower(text: str) -> str:
-    """Lower case with each character in its place: a few, such as İ, would become two."""
-    lower = text.lower()
-    return lower if len(lower) == len(text) else "".join(low if len(low := c.lower()) == 1 else c for c in text)
-
-
-def _open(path: Path) -> Iterator[Company]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield from _read(lines, str(path))
-    except OSError as error:
-        raise InputError(f"entities file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"entities file {path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-
-
-def _read(lines: Iterable[str], name: str) -> Iterator[Company]:
-    """The companies of a CSV file.
-
-    Raises:
-        InputError: at the first row that cannot be used.
-    """
-    rows = csv.reader(lines, strict=True)
-    owners: dict[str, str] = {}
-    try:
-        header = tuple(column.strip() for column in next(rows, []))
-        if header != COLUMNS:
-            raise InputError(f"{name} line 1: columns are {','.join(header)!r}; valid is {','.join(COLUMNS)!r}")
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                yield _company(row, owners, f"{name} line {rows.line_num}")
-    except csv.Error as error:
-        raise InputError(f"{name} line {rows.line_num}: {error}") from error
-
-
-def _company(row: Sequence[str], owners: dict[str, str], where: str) -> Company:
-    if len(row) != len(COLUMNS):
-        raise InputError(f"{where}: {len(row)} columns; valid is {len(COLUMNS)}: {', '.join(COLUMNS)}")
-    symbol, name, joined, region = (cell.strip() for cell in row)
-    if symbol != NOBODY and not _SYMBOL.fullmatch(symbol):
-        raise InputError(
-            f"{where}: symbol is {symbol!r}; valid are capitals, digits and . - ^ = &, at most 16, such as BRK.B"
-        )
-    aliases = tuple(filter(None, map(str.strip, joined.split("|"))))
-    if not name and symbol != NOBODY:
-        raise InputError(f"{where}: the name of {symbol} is missing")
-    for alias in filter(None, (name, *aliases)):
-        bare = alias.removeprefix(_EXACT).removeprefix(_CASHTAG).strip()
-        if (len(bare) < 2 and not alias.startswith(_CASHTAG)) or not any(map(str.isalnum, bare)):
-            raise InputError(f"{where}: alias {alias!r} of {symbol} is too short; valid are two characters or more")
-    if symbol != NOBODY and symbol in owners.values():
-        raise InputError(f"{where}: symbol {symbol} is listed twice; give it one row")
-    own = () if symbol == NOBODY else (f"{_CASHTAG}{symbol}",)
-    for alias in filter(None, (*own, name, *aliases)):
-        owner = owners.setdefault(_lower(alias.removeprefix(_EXACT)), symbol)
-        if owner != symbol:
-            raise InputError(f"{where}: {alias!r} of {symbol} belongs to {owner} already; remove one")
-    return Company(symbol, name, aliases, region)

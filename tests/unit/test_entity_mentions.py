@@ -17,7 +17,7 @@ LINKER = Linker.load()
     [
         ("Facebook slips, $GOOG too; facebook again", [("META", "Facebook"), ("GOOGL", "$GOOG"), ("META", "facebook")]),
         ("AT&amp;T, P&amp;G and &quot;Tesla&quot;", [("T", "AT&amp;T"), ("PG", "P&amp;G"), ("TSLA", "Tesla")]),
-        ("https://tesla.com/x www.facebook.com/a then Ford", [("F", "Ford")]),
+        ("https://tesla.com/x www.facebook.com/a then Tesla", [("TSLA", "Tesla")]),
         ("McDonald’s rises 5 % & $ZZZZ", [("MCD", "McDonald’s"), ("ZZZZ", "$ZZZZ")]),
         ("apple pie", []),
         ("", []),
