@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from stream import logs
 from stream.acknowledge import AckServer
+from stream.labelling import carry_labels
 from stream.patrol import Patrol
 from stream.post import Post
 from stream.receivers.addressed import addressed
@@ -100,6 +101,8 @@ class Watch:
         lost = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(token, lost), name="lease", daemon=True)
         keeper.start()
+        labels = threading.Thread(target=carry_labels, args=(self._settings, lost), name="labels", daemon=True)
+        labels.start()
         post = Post(self._settings, self._alerts, token)
         try:
             post.use(self._rules.rules)
@@ -108,6 +111,7 @@ class Watch:
             post.stop(STOP_S)
             lost.set()
             keeper.join(STOP_S)
+            labels.join(STOP_S)
             self._alerts.drop_lease(token)
 
     def _patrol(self, token: str, post: Post, stop: threading.Event, lost: threading.Event) -> None:

@@ -1,26 +1,25 @@
-"""``undertone alerts``: what fires and why, and saying that one has seen it."""
+"""``undertone alerts``: what fires and why, what people do to it, and who did what."""
 
 from __future__ import annotations
 
-import getpass
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from undertone.cli import alert_actions
+from undertone.cli.alert_output import AlertId, about, alert_store, found, panel, plain, print_alert
 from undertone.cli.group import group
-from undertone.cli.options import Json, RedisUrl, settings
+from undertone.cli.options import Json, RedisUrl
 from undertone.cli.output import console, print_json, table
+from undertone.cli.silences import silence
 
 if TYPE_CHECKING:
-    from rich.panel import Panel
+    from undertone.audit import Entry
+    from undertone.incidents import Incident
 
-    from undertone.alert_store import AlertStore
-    from undertone.messages import Alert
+alerts = group("What fires and why, and what people do to it.")
 
-alerts = group("What fires and why.")
-
-HEADLINES = 8
+ABOUT_SHOWN = 4
 
 
 @alerts.command("list", epilog="Example: undertone alerts list --state firing --json")
@@ -39,16 +38,16 @@ def list_alerts(
 
     if state is not None and state not in [*AlertState]:
         raise InputError(f"state {state!r} is not known: valid are {', '.join(AlertState)}")
-    found = _store(redis_url).list(None if state is None else AlertState(state), limit)
+    newest = alert_store(redis_url).list(None if state is None else AlertState(state), limit)
     if as_json:
-        for alert in found:
-            _print_json(alert)
+        for alert in newest:
+            print_alert(alert)
         return
-    if not found:
+    if not newest:
         print("No alerts.")
         return
     columns = [("id", "left"), ("fired (UTC)", "left"), ("severity", "left"), ("state", "left"), ("about", "left")]
-    columns += [("stories", "right"), ("expected", "right")]
+    columns += [("stories", "right"), ("expected", "right"), ("with", "left")]
     rows = [
         (
             one.id,
@@ -58,85 +57,133 @@ def list_alerts(
             about(one),
             one.stories,
             f"{one.expected:.1f}",
+            plain(one.assigned_to or one.acknowledged_by or ""),
         )
-        for one in found
+        for one in newest
     ]
     table(columns, rows)
 
 
 @alerts.command(epilog="Example: undertone alerts show a1b2c3 --json")
-def show(
-    alert_id: Annotated[str, typer.Argument(metavar="ID")], redis_url: RedisUrl = None, as_json: Json = False
-) -> None:
+def show(alert_id: AlertId, redis_url: RedisUrl = None, as_json: Json = False) -> None:
     """Show one alert with the texts that prove it."""
-    alert = _get(_store(redis_url), alert_id)
+    alert = found(alert_store(redis_url), alert_id)
     if as_json:
-        _print_json(alert)
+        print_alert(alert)
     else:
         console().print(panel(alert))
 
 
-@alerts.command(epilog="Example: undertone alerts ack a1b2c3 --by maria")
-def ack(
-    alert_id: Annotated[str, typer.Argument(metavar="ID")],
-    by: Annotated[str | None, typer.Option(help="Who (default: you).", show_default=False)] = None,
+alerts.command(epilog="Example: undertone alerts ack a1b2c3 --by maria")(alert_actions.ack)
+alerts.command(epilog="Example: undertone alerts unack a1b2c3 --by maria")(alert_actions.unack)
+alerts.command(epilog="Example: undertone alerts assign a1b2c3 --to bob --by maria")(alert_actions.assign)
+alerts.command(epilog='Example: undertone alerts comment a1b2c3 "The company denies it" --by maria')(
+    alert_actions.comment
+)
+alerts.command(epilog='Example: undertone alerts escalate a1b2c3 --reason "We hold the stock" --by maria')(
+    alert_actions.escalate
+)
+alerts.command(epilog='Example: undertone alerts resolve a1b2c3 --reason "Known since Monday" --by maria')(
+    alert_actions.resolve
+)
+alerts.command(
+    epilog="Example: undertone alerts wrong a1b2c3 --by maria --message news-3:1042 --sentiment neutral  "
+    "(without --message: all texts of the alert that the model judged otherwise)"
+)(alert_actions.wrong)
+alerts.add_typer(silence, name="silence")
+
+
+@alerts.command(epilog="Example: undertone alerts incidents --open --json")
+def incidents(
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Of the newest so many alerts.")] = 200,
     redis_url: RedisUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Say that you have seen an alert: it is not sent again unless it gets worse."""
-    store = _store(redis_url)
-    _get(store, alert_id)
-    store.acknowledge(alert_id, by or getpass.getuser(), int(time.time() * 1000))
-    alert = _get(store, alert_id)
+    """Show the events behind the alerts, newest first: alerts that share stories are one incident."""
+    from undertone.incidents import incidents as grouped
+    from undertone.messages import AlertState
+
+    known = grouped(alert_store(redis_url).list(limit=limit))
+    wanted = [one for one in known if not (only_open and one.state is AlertState.RESOLVED)]
     if as_json:
-        _print_json(alert)
-    else:
-        print(f"{alert.id} is {alert.state}, by {alert.acknowledged_by}.")
+        for one in wanted:
+            print_json(_incident_shape(one))
+        return
+    if not wanted:
+        print("No incidents.")
+        return
+    columns = [("incident", "left"), ("fired (UTC)", "left"), ("severity", "left"), ("state", "left")]
+    columns += [("about", "left"), ("alerts", "right")]
+    rows = [
+        (
+            one.id,
+            f"{one.fired_at:%Y-%m-%d %H:%M}",
+            one.severity,
+            one.state,
+            ", ".join((*one.entities, *one.topics)[:ABOUT_SHOWN]),
+            len(one.alerts),
+        )
+        for one in wanted
+    ]
+    table(columns, rows)
 
 
-def about(alert: Alert) -> str:
-    """What an alert is about, in a few words."""
-    return " · ".join(part for part in (alert.entity, alert.topic, alert.stream) if part)
+@alerts.command(epilog="Example: undertone alerts audit a1b2c3 --json")
+def audit(
+    alert_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Of one alert (default: of all).", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=50_000, help="The newest so many.")] = 100,
+    redis_url: RedisUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Show who did what to alerts and silences, when and why, newest first."""
+    entries = alert_store(redis_url).trail(alert_id, limit)
+    if as_json:
+        for one in entries:
+            print_json(one._asdict())
+        return
+    if not entries:
+        print("Nothing is recorded.")
+        return
+    columns = [("at (UTC)", "left"), ("by", "left"), ("action", "left"), ("of", "left"), ("change", "left")]
+    columns += [("why", "left")]
+    rows = [
+        (
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            plain(one.by),
+            one.action,
+            one.alert or one.silence,
+            _changed(one),
+            plain(one.why),
+        )
+        for one in entries
+    ]
+    table(columns, rows)
 
 
-def panel(alert: Alert) -> Panel:
-    """An alert as a box on a terminal. Feed text is shown as it is and never read as markup."""
-    from rich.panel import Panel
-    from rich.text import Text
-
-    body = Text(f"{_plain(alert.reason)}\n", style="bold")
-    body.append(f"Fired {alert.fired_at:%Y-%m-%d %H:%M} UTC of event time; {alert.state}.\n", style="not bold")
-    for one in alert.evidence[:HEADLINES]:
-        body.append(f"\n{_plain(one.source):22.22}", style="not bold dim")
-        body.append(_plain(one.text), style="not bold")
-    left = len(alert.evidence) - HEADLINES
-    if left > 0:
-        body.append(f"\n… and {left} more: undertone alerts show {alert.id}", style="not bold dim")
-    return Panel(body, title=f"{alert.severity.upper()}  {about(alert)}", title_align="left", border_style="red")
+def _incident_shape(one: Incident) -> dict[str, Any]:
+    return {
+        "incident": one.id,
+        "severity": one.severity,
+        "state": one.state,
+        "fired_at": one.fired_at,
+        "updated_at": one.updated_at,
+        "entities": one.entities,
+        "topics": one.topics,
+        "notifications": one.notifications,
+        "alerts": [alert.id for alert in one.alerts],
+    }
 
 
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+def _changed(entry: Entry) -> str:
+    """What a record says was changed, in a few words."""
+    if entry.silence:
+        return ""
+    shown = (name for name in entry.after if name in ("state", "severity", "assigned_to", "stories", "labels"))
+    return plain(", ".join(f"{name}: {_value(entry.before.get(name))} → {_value(entry.after[name])}" for name in shown))
 
 
-def _print_json(alert: Alert) -> None:
-    import msgspec
-
-    shape: dict[str, Any] = msgspec.to_builtins(alert)
-    print_json(shape)
-
-
-def _store(redis_url: str | None) -> AlertStore:
-    from undertone.alert_store import AlertStore
-    from undertone.store import Store
-
-    return AlertStore(Store.open(settings(redis_url=redis_url).redis_url).redis)
-
-
-def _get(store: AlertStore, alert_id: str) -> Alert:
-    from undertone.errors import InputError
-
-    alert = store.get(alert_id)
-    if alert is None:
-        raise InputError(f"There is no alert {alert_id!r}: see `undertone alerts list`")
-    return alert
+def _value(value: object) -> str:
+    return "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -190,6 +190,6 @@ def _show(alert: Alert, say: Console, *, as_json: bool) -> None:
 
         print(encode(alert).decode(), flush=True)
         return
-    from undertone.cli.alerts import panel
+    from undertone.cli.alert_output import panel
 
     say.print(panel(alert))
