@@ -269,8 +269,11 @@ class Lookout:
             self._hourly = None
         found = self._hourly
         if found is None or found.hour != hour:
-            found = usual.levelled(fitted, hour, self.rings.history, self._takeovers)
+            found = self._levelled(fitted, hour)
         if found.columns < len(self.rings):
             found = found.widened(self.rings.kinds)
         self._hourly = found
         return found
+
+    def _levelled(self, fitted: usual.Fitted, hour: int) -> usual.Baselines:
+        return usual.levelled(fitted, hour, self.rings.history, self._takeovers)

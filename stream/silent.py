@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.baseline import DAY_H, LEVEL_PRIOR, RECENT_H, WEEK_H, Bools, Fit, Floats
+from stream.baseline import DAY_H, LEVEL_PRIOR, RECENT_H, WEEK_H, Bools, Fit, Floats, fit_counts
 from stream.detector import Reading
 from undertone.messages import Severity
 from undertone.rules import Rule, Thresholds
@@ -18,6 +18,7 @@ from undertone.rules import Rule, Thresholds
 LIVE_MS = 3_600_000
 """A feed is live if what came last was published within this of its arrival."""
 
+SLOT_PRIOR_H = 0.25
 _RECENT_H = 6
 
 
@@ -41,6 +42,26 @@ def pause(newest_ms: int, arrived_ms: int, now_ms: int) -> Pause | None:
     return Pause(newest_ms // 60_000 + 1, max(now_ms - arrived_ms, 0) // 60_000)
 
 
+def fit_feed(counts: Floats, usable: Bools, *, default_rate: float) -> Fit:
+    """The baseline of a whole stream, as :func:`stream.baseline.fit_counts` makes it, but for its quiet hours.
+
+    Shrinking raises the hours of week in which next to nothing comes, which does no harm to a test for many stories;
+    one for none takes them as they were: an hour's expectation is at most (N + c·μ) / (T + c) of its own N stories in
+    T hours, c being SLOT_PRIOR_H and μ what was fitted.
+
+    Args:
+        counts: (hours,) stories of the stream, whole weeks, chronological.
+        usable: (hours,) False where an hour is not known.
+        default_rate: Stories an hour while nothing is known.
+    """
+    fit = fit_counts(counts[:, None], usable[:, None], np.zeros(1, np.int64), pooled=counts, default_rate=default_rate)
+    by_slot = (-1, WEEK_H)
+    n = (counts * usable).reshape(by_slot).sum(axis=0)
+    hours = usable.reshape(by_slot).sum(axis=0)
+    own = (n[:, None] + SLOT_PRIOR_H * fit.base) / (hours[:, None] + SLOT_PRIOR_H)
+    return Fit(np.minimum(fit.base, own), fit.dispersion)
+
+
 def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int, minutes: int) -> float:
     """Stories of the whole stream that were to be expected in a pause.
 
@@ -48,7 +69,7 @@ def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int
     not know, it falls within hours.
 
     Args:
-        fit: Of one series, the stream.
+        fit: From :func:`fit_feed`.
         later: Hours from the one fitted for to the one in which the pause begins.
         counts: (RECENT_H, 1) stories of the hours before that one.
         usable: The same shape; False where an hour is not known.

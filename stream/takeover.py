@@ -28,7 +28,7 @@ SHADOW_PRIOR = 20.0
 """Compared messages that must be outweighed to leave "both models say the same"."""
 MIN_COMPARED = 200
 """Fewer compared messages than this count as no shadow."""
-SINCE_PRIOR = 100.0
+SINCE_PRIOR = 50.0
 """Expected negative stories since the takeover that must be outweighed to leave "both models say the same"."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from stream.baseline import (
 )
 from stream.rings import TOPIC
 from stream.shift import fit_days
+from stream.silent import fit_feed
 from stream.takeover import UNSURE_H, Conversion, Takeover, converted, since, widened
 
 DEFAULT_STORIES_H = 1.0
@@ -62,11 +63,36 @@ class Baselines:
     totals: CountBaseline
     shares: ShareBaseline
 
+    def spread(self, columns: Ints, width: int) -> Baselines:
+        """The same, which is of some columns, among ``width``; nothing (NaN) is known of the others."""
+
+        def among(values: Floats) -> Floats:
+            wide = np.full((*values.shape[:-1], width), np.nan)
+            wide[..., columns] = values
+            return wide
+
+        def counts(one: CountBaseline) -> CountBaseline:
+            return CountBaseline(among(one.base), among(one.level), among(one.dispersion))
+
+        shares = ShareBaseline(among(self.shares.mean), among(self.shares.precision))
+        return Baselines(self.hour, width, counts(self.negatives), counts(self.totals), shares)
+
     def widened(self, kinds: Ints) -> Baselines:
         """The same with columns for series met since: each is as its kind's unknown series."""
         columns = np.concatenate([np.arange(self.columns), kinds[self.columns :]])
         shares = ShareBaseline(self.shares.mean[columns], self.shares.precision[columns])
         return Baselines(self.hour, len(kinds), of(self.negatives, columns), of(self.totals, columns), shares)
+
+
+def narrowed(fitted: Fitted, columns: Ints) -> Fitted:
+    """What was fitted of some columns."""
+    return replace(
+        fitted,
+        columns=len(columns),
+        negatives=Fit(fitted.negatives.base[:, columns], fitted.negatives.dispersion[:, columns]),
+        totals=Fit(fitted.totals.base[:, columns], fitted.totals.dispersion[:, columns]),
+        shares=ShareBaseline(fitted.shares.mean[columns], fitted.shares.precision[columns]),
+    )
 
 
 def of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
@@ -101,13 +127,7 @@ def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover],
         fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H),
         fit_counts(total, usable, kinds, pooled=stream, default_rate=DEFAULT_STORIES_H),
         fit_shares(negative, total, usable, kinds),
-        fit_counts(
-            stream[:, None],
-            np.asarray(usable.any(axis=1))[:, None],
-            np.zeros(1, np.int64),
-            pooled=stream,
-            default_rate=DEFAULT_STORIES_H,
-        ),
+        fit_feed(stream, np.asarray(usable.any(axis=1)), default_rate=DEFAULT_STORIES_H),
         {length: fit_days(negative, total, usable, kinds, days=length) for length in days},
         conversions,
     )

@@ -10,7 +10,6 @@ from stream.baseline import HISTORY_H, RECENT_H, CountBaseline, ShareBaseline, f
 from stream.detector import (
     LOOKS,
     NEGATIVE_SURGE,
-    RULES,
     VOLUME_SURGE,
     Reading,
     count_tail,
@@ -80,7 +79,7 @@ def usual(rate: float, dispersion: float = 0.2, share: float = 0.3, width: int =
 def see(negative: list[int], total: list[int], *, rate: float = 1.0) -> list[Reading]:
     negatives, totals = usual(rate)
     beta = ShareBaseline(np.array([0.3]), np.array([10.0]))
-    return look(RULES, 59, np.array(negative)[:, None], np.array(total)[:, None], negatives, totals, beta)
+    return look((NEGATIVE_SURGE, VOLUME_SURGE), 59, np.array(negative)[:, None], np.array(total)[:, None], negatives, totals, beta)
 
 
 def test_a_surge_of_negative_stories_is_critical() -> None:
