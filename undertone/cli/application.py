@@ -10,6 +10,7 @@ from undertone.cli.alerts import alerts
 from undertone.cli.dead_letters import dead_letters
 from undertone.cli.demo import demo
 from undertone.cli.doctor import doctor
+from undertone.cli.entities import entities
 from undertone.cli.explain import explain
 from undertone.cli.group import Commands
 from undertone.cli.labels import labels
@@ -65,6 +66,7 @@ app.command(epilog="Example: undertone trends --stream news --entity AAPL --wind
 app.add_typer(train, name="train")
 app.add_typer(alerts, name="alerts")
 app.add_typer(rules, name="rules")
+app.add_typer(entities, name="entities")
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(labels, name="labels")
