@@ -135,7 +135,8 @@ def _effect(alert: Alert, doing: Act) -> dict[str, Any]:
                 raise InputError(f"alert {alert.id!r} is critical already: there is nothing above it")
             return {"severity": Severity.CRITICAL}
         case Action.WRONG:
-            return {} if doing.by in alert.wrong_by else {"wrong_by": (*alert.wrong_by, doing.by)}
+            known = {name.casefold() for name in alert.wrong_by}
+            return {} if doing.by.casefold() in known else {"wrong_by": (*alert.wrong_by, doing.by)}
         case Action.RESOLVE:
             return {}
 
