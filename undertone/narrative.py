@@ -7,7 +7,7 @@ nothing is left is not said. Pure; who shows the text escapes it for the place w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -69,6 +69,17 @@ def narrate(
         )
         told.append(Sentence(sentence, prices=(f"{move.symbol}/{move.begin.isoformat()}/{move.end.isoformat()}",)))
     return tuple(one for one in told if one.supported)
+
+
+def previous(alert: Alert, known: Iterable[Alert]) -> Alert | None:
+    """The last alert before this one under the same rule and on the same series; None if none is known."""
+    earlier = (
+        one
+        for one in known
+        if (one.rule, one.stream, one.topic, one.entity) == (alert.rule, alert.stream, alert.topic, alert.entity)
+        and one.fired_at < alert.fired_at
+    )
+    return max(earlier, key=lambda one: (one.fired_at, one.id), default=None)
 
 
 def paragraph(sentences: Sequence[Sentence], language: Language = "en") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from typer.testing import CliRunner
 
 from stream import deadletters
 from stream.batch import DeadLetter, Record
+from tests.alerts import alert
 from undertone import broker
+from undertone.alert_store import AlertStore, Publication
 from undertone.cli.application import app
 from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 from undertone.messages import Message, decode
@@ -268,6 +271,23 @@ def test_trends_merge_partitions_and_sum_topics(servers: Settings) -> None:
 def test_alerts_of_an_empty_system_are_none(servers: Settings) -> None:
     assert run("alerts", "list", "--json").stdout == ""
     assert "no alert 'x'" in run("alerts", "show", "x", code=1).stderr
+
+
+def test_an_alert_is_told_in_a_paragraph_with_what_supports_it(servers: Settings, tmp_path: Path) -> None:
+    store = AlertStore(Store.open(servers.redis_url).redis)
+    token = store.take_lease("test")
+    assert token is not None
+    ours, before = alert(), alert(id="before", fired_at=alert().fired_at - timedelta(days=3))
+    for one in (before, ours):
+        assert store.publish(token, "news", 1, [Publication(one, None, "")], {}) is None
+    store.drop_lease(token)
+    (tmp_path / "prices.csv").write_text("date,symbol,price\n2026-02-27,ACME,50\n2026-03-03,ACME,45\n")
+    prices = ("--prices", str(tmp_path / "prices.csv"))
+    told = json.loads(run("alerts", "show", ours.id, *prices, "--json").stdout)["narrative"]
+    assert all(one.keys() & {"messages", "alerts", "windows", "prices"} for one in told)
+    assert any(one.get("alerts") == ["before", ours.id] for one in told)
+    assert "ACME fell by 10.0%" in told[-1]["text"]
+    assert "下跌10.0%" in "".join(run("alerts", "show", ours.id, *prices, "--language", "zh").stdout.split())
 
 
 def test_topics_are_made_once(servers: Settings) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertone.messages import NEGATIVE_SURGE, VOLUME_SURGE, Alert, AlertState, Evidence, Sentiment, Severity, to_ms
-from undertone.narrative import _TEXTS, QUOTE_CHARACTERS, Language, narrate, paragraph, window_id
+from tests import alerts
+from undertone.messages import NEGATIVE_SURGE, VOLUME_SURGE, Alert, AlertState, Evidence, to_ms
+from undertone.narrative import _TEXTS, QUOTE_CHARACTERS, Language, narrate, paragraph, previous, window_id
 from undertone.prices import Move
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT
 
@@ -19,30 +20,13 @@ KINDS = (NEGATIVE_SURGE, VOLUME_SURGE, SENTIMENT_SHIFT, FEED_SILENT)
 
 
 def story(number: int, text: str = "Acme halts output", entities: tuple[str, ...] = ("ACME",)) -> Evidence:
-    return Evidence(
-        position=f"news-0-{number}",
-        id=f"m{number}",
-        stream="news",
-        published_ms=to_ms(AT) - 60_000 * number,
-        source="wire",
-        text=text,
-        topic="Earnings",
-        sentiment=Sentiment.NEGATIVE,
-        p=0.9,
-        entities=entities,
-    )
+    at = to_ms(AT) - 60_000 * number
+    return alerts.evidence(number, text, published_ms=at, source="wire", entities=entities)
 
 
 def alert(**changed: Any) -> Alert:
     whole: dict[str, Any] = {
-        "id": "a1b2c3d4e5f60718",
-        "rule": "negative-surge",
         "kind": NEGATIVE_SURGE,
-        "severity": Severity.WARNING,
-        "state": AlertState.FIRING,
-        "stream": "news",
-        "topic": "Earnings",
-        "entity": "ACME",
         "window_s": 3_600,
         "started_at": AT - timedelta(minutes=20),
         "fired_at": AT - timedelta(minutes=18),
@@ -52,16 +36,13 @@ def alert(**changed: Any) -> Alert:
         "total_stories": 12,
         "sources": 4,
         "expected": 1.2,
-        "expected_low": 0,
         "expected_high": 4,
         "share": 0.75,
-        "expected_share": 0.3,
         "p_count": 2.1e-6,
         "p_share": 0.0007,
-        "reason": "",
         "evidence": tuple(map(story, range(5))),
     }
-    return Alert(**(whole | changed))
+    return alerts.alert(**(whole | changed))
 
 
 def test_an_alert_reads_as_a_paragraph_of_its_own_facts() -> None:
@@ -165,6 +146,17 @@ def test_the_last_such_alert_is_told_with_its_id() -> None:
         "The last such alert fired at 2026-11-16 14:05 UTC, with 5 negative stories where 1.2 would have been usual."
     )
     assert "0f" in told.alerts
+
+
+def test_the_alert_before_is_the_newest_earlier_one_of_the_same_series_and_rule() -> None:
+    def other(name: str, days: int, **changed: Any) -> Alert:
+        return alert(id=name, fired_at=AT - timedelta(days=days), **changed)
+
+    known = [other("a", 9), other("b", 3), other("c", 2, entity="MSFT"), other("d", 1, rule="volume-surge"), alert()]
+    found = previous(alert(), known)
+    assert found is not None
+    assert found.id == "b"
+    assert previous(found, known[1:]) is None
 
 
 def test_both_languages_say_the_same_things() -> None:

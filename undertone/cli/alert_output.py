@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from undertone.alert_store import AlertStore
     from undertone.messages import Alert
+    from undertone.narrative import Sentence
 
 AlertId = Annotated[str, typer.Argument(metavar="ID", help="As `undertone alerts list` shows it.")]
 By = Annotated[str | None, typer.Option(help="Who (default: you).", show_default=False)]
@@ -64,12 +66,12 @@ def about(alert: Alert) -> str:
     return " · ".join(part for part in (alert.entity, alert.topic, alert.stream) if part)
 
 
-def print_alert(alert: Alert) -> None:
-    """One alert as JSON."""
+def print_alert(alert: Alert, told: Sequence[Sentence] = ()) -> None:
+    """One alert as JSON, with the sentences that tell it where they are given."""
     import msgspec
 
     shape: dict[str, Any] = msgspec.to_builtins(alert)
-    print_json(shape)
+    print_json(shape | ({"narrative": msgspec.to_builtins(told)} if told else {}))
 
 
 def panel(alert: Alert) -> Panel:

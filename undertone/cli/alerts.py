@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +11,7 @@ import typer
 from undertone.cli import alert_actions
 from undertone.cli.alert_output import AlertId, about, alert_store, found, panel, plain, print_alert
 from undertone.cli.group import group
-from undertone.cli.options import Json, RedisUrl
+from undertone.cli.options import Json, RedisUrl, settings
 from undertone.cli.output import console, print_json, table
 from undertone.cli.silences import silence
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 alerts = group("What fires and why, and what people do to it.")
 
 ABOUT_SHOWN = 4
+ALERTS_SEARCHED = 1_000
+"""The newest so many, among which the last such alert is looked for."""
+
+
+class Language(StrEnum):
+    EN = "en"
+    ZH = "zh"
 
 
 @alerts.command("list", epilog="Example: undertone alerts list --state firing --json")
@@ -65,13 +74,34 @@ def list_alerts(
 
 
 @alerts.command(epilog="Example: undertone alerts show a1b2c3 --json")
-def show(alert_id: AlertId, redis_url: RedisUrl = None, as_json: Json = False) -> None:
-    """Show one alert with the texts that prove it."""
-    alert = found(alert_store(redis_url), alert_id)
+def show(
+    alert_id: AlertId,
+    language: Annotated[Language, typer.Option(help="Of the paragraph that tells it.")] = Language.EN,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Prices by time and symbol, to tell what came after.  env: UNDERTONE_PRICES",
+            show_default=False,
+        ),
+    ] = None,
+    redis_url: RedisUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Show one alert with the texts that prove it, told in a paragraph; with --json each sentence names its proof."""
+    from undertone.narrative import narrate, paragraph, previous
+    from undertone.prices import Prices
+
+    store = alert_store(redis_url)
+    alert = found(store, alert_id)
+    file = settings(prices=prices).prices
+    moves = Prices.load(file).moves(alert.entity, alert.fired_at) if file is not None and alert.entity else []
+    told = narrate(alert, language.value, last=previous(alert, store.list(limit=ALERTS_SEARCHED)), moves=moves)
     if as_json:
-        print_alert(alert)
-    else:
-        console().print(panel(alert))
+        print_alert(alert, told)
+        return
+    console().print(panel(alert))
+    console().print(plain(paragraph(told, language.value)), markup=False, highlight=False)
 
 
 alerts.command(epilog="Example: undertone alerts ack a1b2c3 --by maria")(alert_actions.ack)
