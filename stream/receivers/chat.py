@@ -81,10 +81,13 @@ class ChatChannel:
         """Nothing is kept open."""
 
     def _notify(self, title: str, text: str, answers: queue.SimpleQueue[bool | Exception]) -> None:
-        from apprise import NotifyFormat
+        from apprise import Apprise, NotifyFormat
 
         try:
-            answers.put(bool(self._service.notify(body=text, title=title, body_format=NotifyFormat.TEXT)))
+            # Through the front door: a service by itself takes text for markup where it reads HTML alone (Telegram).
+            front = Apprise(asset=self._service.asset)
+            front.add(self._service)
+            answers.put(bool(front.notify(body=text, title=title, body_format=NotifyFormat.TEXT)))
         except Exception as error:
             answers.put(error)
 
