@@ -379,7 +379,7 @@ def test_every_key_of_the_alerts_is_bounded_and_listed(store: Store) -> None:
     from fnmatch import fnmatchcase
 
     names = [bytes(name).decode() for name in store.redis.scan_iter("ut:{alerts}:*")]
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         (pattern,) = [one for one in keys.PATTERNS if fnmatchcase(name, one.glob)]
         assert store.redis.type(name) == pattern.type.encode()
