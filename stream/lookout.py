@@ -78,26 +78,7 @@ class Lookout:
 
     def look(self, minute: int, see: See) -> list[Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
-        baselines = self._baselines(minute // 60)
-        columns, negative, total = self.rings.windows()
-        asked = self._asked(baselines, columns, negative, total)
-        near = asked.any(axis=0)
-        columns = columns[near]
-        surges = (
-            detector.look(
-                self._surges,
-                minute,
-                negative[:, near],
-                total[:, near],
-                usual.of(baselines.negatives, columns),
-                usual.of(baselines.totals, columns),
-                ShareBaseline(baselines.shares.mean[columns], baselines.shares.precision[columns]),
-                asked[:, near],
-            )
-            if len(columns)
-            else []
-        )
-        named = [(self.rings.names[columns[one.series]], one) for one in surges]
+        named = self._surging(minute)
         for series, reading in named:
             if reading.severity is not None:
                 self._mask(series, reading, minute)
@@ -105,9 +86,26 @@ class Lookout:
         self._gone = []
         return ended + self.episodes.step(minute, named + self.shifts(minute // 60), see)
 
-    def kind_of(self, rule: str) -> str | None:
-        """The kind of the rule of a name, None if it is not looked for."""
-        return next((one.kind for one in self.rules if one.name == rule), None)
+    def _surging(self, minute: int) -> list[Named]:
+        """What the surge rules see."""
+        baselines = self._baselines(minute // 60)
+        columns, negative, total = self.rings.windows()
+        asked = self._asked(baselines, columns, negative, total)
+        near = asked.any(axis=0)
+        if not near.any():
+            return []
+        columns = columns[near]
+        found = detector.look(
+            self._surges,
+            minute,
+            negative[:, near],
+            total[:, near],
+            usual.of(baselines.negatives, columns),
+            usual.of(baselines.totals, columns),
+            ShareBaseline(baselines.shares.mean[columns], baselines.shares.precision[columns]),
+            asked[:, near],
+        )
+        return [(self.rings.names[columns[one.series]], one) for one in found]
 
     def messages(self, series: Series, reading: detector.Reading) -> int:
         """Messages behind a reading, copies included; of a shift its stories, since copies are not kept for days."""
@@ -163,7 +161,11 @@ class Lookout:
         """End what was said of the silence of the feed if it has spoken; the hours of silence are not learnt."""
         names = [rule.name for rule in self.rules if rule.kind == FEED_SILENT]
         silences = [(name, *FEED) for name in names if (name, *FEED) in self.episodes.by_key]
-        if not silences or not self.rings.spoke(minute):
+        if not silences:
+            return []
+        if not self.rings.spoke(minute):
+            for key in silences:
+                self.episodes.by_key[key].last_over = minute
             return []
         changes = []
         for key in silences:

@@ -151,7 +151,7 @@ class Patrol:
         return self._store.windows(self.stream, 60, begin * MINUTE_MS, end * MINUTE_MS)
 
     def _mask(self, alert: Alert) -> None:
-        kind = self._lookout.kind_of(alert.rule)
+        kind = alert.kind
         if kind == SENTIMENT_SHIFT:
             return
         if kind == FEED_SILENT:
@@ -180,6 +180,7 @@ class Patrol:
         if self._next is None or paused is None or paused == self._paused:
             return
         self._paused = paused
+        self._adopt()
         self._tell(paused.begin + paused.minutes, self._lookout.hush(paused), evaluated=self._next - 1, last=False)
 
     def _tell(self, minute: int, changes: list[Change], *, evaluated: int, last: bool) -> None:
