@@ -55,8 +55,9 @@ format: sync  ## Put the code in order
 bench: sync  ## Print the README's table (about ten minutes)
 	@$(RUN) python -m benchmarks $(ARGS)
 
-schemas: sync  ## Write the JSON Schemas of all messages from their types
+schemas: sync  ## Write the JSON Schemas and the OpenAPI document from their types
 	@$(RUN) undertone schemas write
+	@$(RUN) undertone api openapi > docs/openapi.json
 
 screenshots: sync  ## Take the README's pictures of the running dashboard (needs chromium)
 	@$(RUN) python -m tests.acceptance.screenshots $(ARGS)

@@ -31,8 +31,11 @@ TALLY_TTL_S = 35 * DAY_S
 AUDIT_TTL_S = 400 * DAY_S
 SILENCE_TTL_S = 400 * DAY_S
 SHADOW_TTL_S = 35 * DAY_S
+API_TOKEN_TTL_S = 400 * DAY_S
+API_BUCKET_TTL_S = 3_600
 LEASE_TTL_S = 10
 VERDICTS_LEASE_TTL_S = 60
+PERSON_TTL_S = 400 * DAY_S
 
 EVIDENCE_BUCKET_S = 300
 EVIDENCE_PER_SERIES = 8
@@ -47,6 +50,7 @@ ALERTS_KEPT = 10_000
 OUTBOX_KEPT = 10_000
 AUDIT_KEPT = 50_000
 SILENCES_KEPT = 1_000
+API_TOKENS_KEPT = 1_000
 
 SEPARATOR = "\t"
 MODEL_FIELD = "\tmodel\t"
@@ -192,6 +196,29 @@ def lease() -> str:
     return f"{ROOT}:{{alerts}}:lease"
 
 
+def api_token(token_id: str) -> str:
+    """Hash of a token of the read API: name, scopes, salt, digest, created_ms, expires_ms, used_ms.
+
+    It lives until it expires, API_TOKEN_TTL_S at most.
+    """
+    return f"{ROOT}:{{api}}:token:{token_id}"
+
+
+def api_tokens() -> str:
+    """Sorted set: id of a token → when it expires, ms. At most API_TOKENS_KEPT; API_TOKEN_TTL_S."""
+    return f"{ROOT}:{{api}}:tokens"
+
+
+def api_bucket(whose: str) -> str:
+    """Hash of a token bucket, of ``token:<id>`` or ``address:<address>``: level, at. API_BUCKET_TTL_S."""
+    return f"{ROOT}:{{api}}:bucket:{whose}"
+
+
+def person(digest: str) -> str:
+    """Hash of what one person has set up on the dashboard: ``watchlist``, ``view:<name>``, each JSON. PERSON_TTL_S."""
+    return f"{ROOT}:{{people}}:{digest}"
+
+
 def field(topic: str, entity: str, metric: str) -> str:
     """The field of one series and metric in a window hash."""
     return f"{topic}\t{entity}\t{metric}"
@@ -234,4 +261,8 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{alerts}}:verdicts-lease", "string", VERDICTS_LEASE_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:watch", "hash", WATCH_TTL_S),
     Pattern(f"{ROOT}:{{alerts}}:lease", "string", LEASE_TTL_S),
+    Pattern(f"{ROOT}:{{api}}:token:*", "hash", API_TOKEN_TTL_S),
+    Pattern(f"{ROOT}:{{api}}:tokens", "zset", API_TOKEN_TTL_S),
+    Pattern(f"{ROOT}:{{api}}:bucket:*", "hash", API_BUCKET_TTL_S),
+    Pattern(f"{ROOT}:{{people}}:*", "hash", PERSON_TTL_S),
 )

@@ -97,9 +97,30 @@ class Settings(BaseSettings):
     watch_host: str = "127.0.0.1"
     watch_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8082, description="of the links; 0 picks a free port")
 
+    # The read API; see docs/api.md.
+    api_host: str = Field("127.0.0.1", description="any but a loopback address needs a token to exist")
+    api_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8600, description="0 picks a free port")
+    api_certfile: Path | None = Field(None, description="with api_keyfile: serve TLS")
+    api_keyfile: Path | None = None
+    api_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may read, or *")
+    api_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses of proxies whose X-Forwarded-For is believed"
+    )
+    api_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(600, description="requests a token")
+    api_burst: Annotated[int, Field(ge=1, le=100_000)] = Field(120, description="requests at once a token")
+    api_streams: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="clients of the alert stream at once")
+
     # Programs.
     data: Path = Field(Path(".undertone"), description="folder of the embedded servers and the logs")
     dashboard_port: Annotated[int, Field(ge=0, le=65_535)] = 8501
+    dashboard_host: str = Field("127.0.0.1", description="address that the page listens on")
+    dashboard_roles: Path | None = Field(
+        None, description="roles file (TOML) of the people who may sign in; without one nobody signs in"
+    )
+    dashboard_open: bool = Field(
+        False, description="without sign-in, let others look (not act): something else guards the port"
+    )
+    prices: Path | None = Field(None, description="prices by symbol and time (CSV, JSON lines, Parquet) to overlay")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = False
 
@@ -109,7 +130,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from error
 
-    @field_validator("streams", "label_reviewers", mode="before")
+    @field_validator("streams", "label_reviewers", "api_origins", "api_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from undertone.cli.alerts import alerts
+from undertone.cli.api import api
 from undertone.cli.dead_letters import dead_letters
 from undertone.cli.demo import demo
 from undertone.cli.doctor import doctor
@@ -72,4 +73,5 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(labels, name="labels")
 app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
+app.add_typer(api, name="api")
 app.command(epilog="Example: undertone doctor --bootstrap-servers kafka:9092 --no-embedded")(doctor)

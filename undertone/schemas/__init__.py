@@ -41,17 +41,17 @@ def schema(name: str) -> dict[str, Any]:
 
 def text(name: str) -> str:
     """The schema as it is written to its file."""
-    return msgspec.json.format(msgspec.json.encode(_tidy(schema(name)), order="sorted"), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(tidy(schema(name)), order="sorted"), indent=2).decode() + "\n"
 
 
-def _tidy(shape: Any) -> Any:
+def tidy(shape: Any) -> Any:
     """The same with descriptions that read as lines of text and not as an indented docstring."""
     if isinstance(shape, dict):
         return {
-            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _tidy(value)
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else tidy(value)
             for key, value in shape.items()
         }
-    return [_tidy(one) for one in shape] if isinstance(shape, list) else shape
+    return [tidy(one) for one in shape] if isinstance(shape, list) else shape
 
 
 def file(name: str) -> Path:
