@@ -24,6 +24,8 @@ from undertone.store import connect
 
 SOCKET_TIMEOUT_S = 5
 MOST_POSTED_BYTES = 4_096
+POLL_S = 0.1
+"""How long a stop may wait for the thread to notice."""
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ class AckServer:
         self.port: int = self._server.server_address[1]
 
     def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, name="acknowledge", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="acknowledge", daemon=True).start()
 
     def stop(self) -> None:
         self._server.shutdown()
