@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 alerts = group("What fires and why, and what people do to it.")
 
 ABOUT_SHOWN = 4
+SHOWN_CHANGES = ("state", "severity", "assigned_to", "labels")
 ALERTS_SEARCHED = 1_000
 """The newest so many, among which the last such alert is looked for."""
 
@@ -211,9 +212,13 @@ def _changed(entry: Entry) -> str:
     """What a record says was changed, in a few words."""
     if entry.silence:
         return ""
-    shown = (name for name in entry.after if name in ("state", "severity", "assigned_to", "stories", "labels"))
-    return plain(", ".join(f"{name}: {_value(entry.before.get(name))} → {_value(entry.after[name])}" for name in shown))
+    told = []
+    for name in SHOWN_CHANGES:
+        old, new = _value(entry.before.get(name)), _value(entry.after.get(name))
+        if old != new:
+            told.append(f"{name} {old} → {new}" if old else f"{name} {new}")
+    return plain(", ".join(told))
 
 
 def _value(value: object) -> str:
-    return "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
