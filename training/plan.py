@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from training.task import Source, Student, Task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,6 +72,7 @@ class Plan:
     tier: str = ""  # a further student of the same teacher, by its name in the task; none: the task's first
     student_epochs: int = 8
     student_batch: int = 64
+    student_rate: float = 0.0  # 0: that of the student's shape
     variants: int = 1  # changed copies of each text that the teacher sees, beside the text itself
     changed_anew: float = 0.4  # share of an epoch's texts changed anew, with the answers to the unchanged text
     temperature: float = 2.0  # T
@@ -86,7 +89,8 @@ class Plan:
 
     @property
     def student(self) -> Student:
-        return self.task.tiers[self.tier] if self.tier else self.task.student
+        shape = self.task.tiers[self.tier] if self.tier else self.task.student
+        return msgspec.structs.replace(shape, rate=self.student_rate) if self.student_rate else shape
 
     def of_tier(self, name: str) -> Path:
         """Return the folder of that name for the student that this plan makes."""
