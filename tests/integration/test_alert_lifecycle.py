@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
 
+from stream.labelling import carry_labels
 from tests.alerts import alert, evidence
-from undertone import keys
+from tests.servers import wait_until
+from undertone import broker, keys
 from undertone.alert_store import SILENCED, AlertStore, Publication
 from undertone.client import connect
 from undertone.errors import BrokerError, InputError
@@ -152,10 +155,9 @@ def test_a_silence_long_over_goes_when_another_comes(alerts: AlertStore) -> None
 def test_texts_of_a_false_alarm_become_labels_on_kafka_once_for_each_text_and_person(
     alerts: AlertStore, bootstrap: str, redis_url: str
 ) -> None:
-    from undertone import broker
-
     settings = Settings(bootstrap_servers=bootstrap, redis_url=redis_url)
     broker.create_topics(settings)
+    known = len(log.read(settings).labels)
     verdicts = Verdicts(alerts.redis)
 
     def wrong(by: str, sentiment: Sentiment, positions: tuple[str, ...] = ()) -> None:
@@ -174,7 +176,7 @@ def test_texts_of_a_false_alarm_become_labels_on_kafka_once_for_each_text_and_pe
     assert verdicts.carry(settings, "third") == 1
     assert verdicts.carry(settings, "fourth") == 0
 
-    found = [one.label for one in log.read(settings).labels]
+    found = [one.label for one in log.read(settings).labels][known:]
     assert [(one.labelled_by, one.position, one.sentiment) for one in found] == [
         ("maria", "news-0:1", Sentiment.NEUTRAL),
         ("maria", "news-0:2", Sentiment.NEUTRAL),
@@ -187,6 +189,26 @@ def test_texts_of_a_false_alarm_become_labels_on_kafka_once_for_each_text_and_pe
     assert after is not None
     assert after.state is AlertState.RESOLVED
     assert after.wrong_by == ("maria", "bob")
+
+
+def test_labels_that_a_command_left_behind_are_carried_by_the_watch(
+    alerts: AlertStore, bootstrap: str, redis_url: str
+) -> None:
+    settings = Settings(bootstrap_servers=bootstrap, redis_url=redis_url)
+    broker.create_topics(settings)
+    labels = corrections(ALERT, by="carol", at=from_ms(WALL_MS), sentiment=Sentiment.NEUTRAL)
+    alerts.act(ALERT.id, Action.WRONG, "carol", WALL_MS, labels=labels)
+    stop = threading.Event()
+    carrier = threading.Thread(target=carry_labels, args=(settings, stop))
+    carrier.start()
+    try:
+        wait_until(lambda: Verdicts(alerts.redis).waiting() == 0, 60, "the labels are sent")
+    finally:
+        stop.set()
+        carrier.join(30)
+    assert not carrier.is_alive()
+    found = [one.label.position for one in log.read(settings).labels if one.label.labelled_by == "carol"]
+    assert found == ["news-0:1", "news-0:2"]
 
 
 def test_while_one_program_carries_labels_another_does_not(alerts: AlertStore) -> None:
