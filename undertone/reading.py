@@ -32,6 +32,10 @@ class PartitionState:
     counters: Mapping[str, int] = field(default_factory=dict)
 
 
+FIELDS_LOOKED_AT = 100_000
+"""Fields of a window that Redis looks through at one go, in a few milliseconds."""
+
+
 class Reader:
     """What anybody may ask of the store. Synchronous; use it from one thread at a time."""
 
@@ -119,13 +123,26 @@ class Reader:
         found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         partitions = self.partitions(stream)
         places = [(start, n) for start in buckets(start_ms, end_ms, size_s) for n in partitions]
-        raws = pipelined(self.redis, [("HGETALL", keys.window(stream, n, size_s, start)) for start, n in places])
-        for (start, _), raw in zip(places, raws, strict=True):
-            for name, value in raw.items():
-                text = name.decode()
-                if text.startswith(keys.MODEL_FIELD):
-                    found[start][text.removeprefix(keys.MODEL_FIELD)] += int(value)
+        for (start, _), cells in self._model_cells(stream, size_s, places).items():
+            for name, value in cells.items():
+                found[start][name.decode().removeprefix(keys.MODEL_FIELD)] += int(value)
         return {start: dict(versions) for start, versions in found.items()}
+
+    def _model_cells(
+        self, stream: str, size_s: int, places: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], dict[bytes, bytes]]:
+        """By start and partition the fields that count by model. Redis picks them: windows have thousands more."""
+        wanted = ("MATCH", f"{keys.MODEL_FIELD}*", "COUNT", str(FIELDS_LOOKED_AT))
+        cells: dict[tuple[int, int], dict[bytes, bytes]] = defaultdict(dict)
+        left = [(place, 0) for place in places]
+        while left:
+            commands = [("HSCAN", keys.window(stream, n, size_s, start), str(at), *wanted) for (start, n), at in left]
+            asked, left = left, []
+            for (place, _), (at, fields) in zip(asked, pipelined(self.redis, commands), strict=True):
+                cells[place] |= fields  # a scan may give a field twice
+                if at:
+                    left.append((place, at))
+        return cells
 
     def evidence(self, stream: str, start_ms: int, end_ms: int) -> list[Evidence]:
         """The stories kept for evidence that were published in [start_ms, end_ms), newest first."""

@@ -106,8 +106,10 @@ class Settings(BaseSettings):
     api_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses of proxies whose X-Forwarded-For is believed"
     )
-    api_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(600, description="requests a token")
-    api_burst: Annotated[int, Field(ge=1, le=100_000)] = Field(120, description="requests at once a token")
+    api_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        600, description="what a token may spend; most requests cost 1 or 2"
+    )
+    api_burst: Annotated[int, Field(ge=10, le=100_000)] = Field(120, description="what a token may spend at once")
     api_streams: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="clients of the alert stream at once")
 
     # Programs.

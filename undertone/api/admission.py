@@ -23,7 +23,7 @@ ADDRESS_TIMES = 4
 
 
 class Rate(NamedTuple):
-    """A token bucket: so many requests at once, and so many that come back a minute."""
+    """A token bucket: so much may be spent at once, and so much comes back a minute. What is asked costs 1 or more."""
 
     burst: int
     a_minute: int
@@ -69,7 +69,13 @@ class Desk:
         self._admit = client.register_script(lua("admit"))
 
     def admit(
-        self, address: str, authorization: str | None, scope: str | None, now_ms: int, headers: dict[str, str]
+        self,
+        address: str,
+        authorization: str | None,
+        scope: str | None,
+        now_ms: int,
+        headers: dict[str, str],
+        cost: int = 1,
     ) -> Caller:
         """Who this is.
 
@@ -79,6 +85,7 @@ class Desk:
             scope: What is needed, of SCOPES; None: nothing, not even a token.
             now_ms: By the clock on the wall.
             headers: Takes the RateLimit headers of the answer, whether it is admitted or not.
+            cost: What it takes from the buckets.
 
         Raises:
             ApiError: ``rate``, ``token`` or ``scope``.
@@ -86,7 +93,9 @@ class Desk:
         place = neighbourhood(address)
         token = None if authorization is None else presented(_bearer(authorization))
         key = keys.api_token(token.id if token else "none")
-        taken = self._take(f"address:{place}", key, "read" if token else "", self.rate.times(ADDRESS_TIMES), headers)
+        taken = self._take(
+            f"address:{place}", key, "read" if token else "", self.rate.times(ADDRESS_TIMES), headers, cost
+        )
         if scope is None:
             return Caller(f"address:{place}", "", None)
         if authorization is None and self._is_open(now_ms):
@@ -96,7 +105,7 @@ class Desk:
         known = believed(token, taken.fields, now_ms) if token else None
         if known is None:
             raise _challenge("the token is not known, was revoked, or has expired", error="invalid_token")
-        self._take(f"token:{known.id}", keys.api_token(known.id), "mark", self.rate, headers)
+        self._take(f"token:{known.id}", keys.api_token(known.id), "mark", self.rate, headers, cost)
         if scope not in known.scopes:
             raise _challenge(
                 f"the token has {' '.join(known.scopes)}, and this needs {scope}", "scope", "insufficient_scope", scope
@@ -114,8 +123,8 @@ class Desk:
         self.closed = self.closed or self.tokens.any(now_ms)
         return not self.closed
 
-    def _take(self, whose: str, token_key: str, then: str, rate: Rate, headers: dict[str, str]) -> Taken:
-        args: Sequence[str | int] = [rate.capacity, rate.a_minute, keys.API_BUCKET_TTL_S, then]
+    def _take(self, whose: str, token_key: str, then: str, rate: Rate, headers: dict[str, str], cost: int) -> Taken:
+        args: Sequence[str | int] = [rate.capacity, rate.a_minute, keys.API_BUCKET_TTL_S, cost, then]
         raw = cast("list[int | bytes]", self._admit(keys=[keys.api_bucket(whose), token_key], args=args))
         parts = cast("list[bytes]", raw[3:])
         taken = Taken(bool(raw[0]), int(raw[1]), int(raw[2]), decoded(dict(zip(parts[::2], parts[1::2], strict=True))))
@@ -124,7 +133,7 @@ class Desk:
         headers["RateLimit"] = f'"{name}";r={taken.left};t={max(1, math.ceil(taken.wait_ms / 1000))}'
         if not taken.admitted:
             wait_s = max(1, math.ceil(taken.wait_ms / 1000))
-            detail = f"this {name} may ask {rate.a_minute} times a minute: wait {wait_s} s"
+            detail = f"this {name} may spend {rate.a_minute} a minute, and this costs {cost}: wait {wait_s} s"
             raise ApiError("rate", detail, retry_after_s=wait_s)
         return taken
 

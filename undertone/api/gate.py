@@ -21,28 +21,28 @@ _bearer = HTTPBearer(
 Admit = Callable[..., Caller]
 
 
-def needs(scope: str) -> Admit:
-    """A dependency that admits callers whose token has this scope."""
+def needs(scope: str, cost: int = 1) -> Admit:
+    """A dependency that admits callers whose token has this scope, for what the path costs."""
 
     def admitted(
         request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Caller:
-        return _admit(request, scope)
+        return _admit(request, scope, cost)
 
     return admitted
 
 
 def anybody(request: Request) -> Caller:
     """A dependency that admits callers without a token, as often as an address may ask."""
-    return _admit(request, None)
+    return _admit(request, None, 1)
 
 
-def _admit(request: Request, scope: str | None) -> Caller:
+def _admit(request: Request, scope: str | None, cost: int) -> Caller:
     ours = service(request)
     address = request.client.host if request.client else ""
     headers: dict[str, str] = request.state.headers
     authorization = request.headers.get("authorization")
-    caller = ours.desk.admit(address, authorization, scope, ours.clock(), headers)
+    caller = ours.desk.admit(address, authorization, scope, ours.clock(), headers, cost)
     request.state.caller = caller
     return caller
 

@@ -18,7 +18,9 @@ from undertone.api.trends import asked_range
 from undertone.api.views import shaped
 from undertone.messages import from_ms, to_ms
 
-router = APIRouter(tags=["stories"], dependencies=[Depends(needs("read:stories"))])
+COST = 2
+
+router = APIRouter(tags=["stories"], dependencies=[Depends(needs("read:stories", COST))])
 
 
 class _Place(NamedTuple):

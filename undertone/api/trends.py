@@ -21,10 +21,17 @@ from undertone.trends import Counts, Series, bucket, total
 
 DEFAULT_RANGE_MS = DAY_S * 1000
 
-router = APIRouter(tags=["trends"], dependencies=[Depends(needs("read:trends"))])
+router = APIRouter(tags=["trends"])
+
+COUNTS_COST, ENTITIES_COST = 2, 5
+"""By what is read of Redis: windows of some series, or all that is in the days asked for."""
 
 
-@router.get("/v1/trends", **described(shapes.Trends, "Windows of one topic or all, and of one entity or all texts"))
+@router.get(
+    "/v1/trends",
+    dependencies=[Depends(needs("read:trends", COUNTS_COST))],
+    **described(shapes.Trends, "Windows of one topic or all, and of one entity or all texts"),
+)
 def trends(request: Request, query: Annotated[TrendsQuery, Query()]) -> Response:
     """Messages and distinct stories by sentiment, window by window of event time; empty windows are left out.
 
@@ -70,14 +77,20 @@ def asked_range(ours: Service, of: tuple[str, ...], query: TrendsQuery | Stories
     return (max(0, end_ms - DEFAULT_RANGE_MS) if query.start is None else to_ms(query.start)), end_ms
 
 
-@router.get("/v1/topics", **described(shapes.Topics, "The topics there are"))
+@router.get(
+    "/v1/topics", dependencies=[Depends(needs("read:trends"))], **described(shapes.Topics, "The topics there are")
+)
 def topics(request: Request) -> Response:
     """The topics that windows may hold: those of the model that serves, in its order, then those of models before."""
     reader = service(request).reader
     return answer(request, shapes.Topics(model=reader.model_version(), topics=reader.topics()))
 
 
-@router.get("/v1/entities", **described(shapes.Entities, "The entities that were spoken of"))
+@router.get(
+    "/v1/entities",
+    dependencies=[Depends(needs("read:trends", ENTITIES_COST))],
+    **described(shapes.Entities, "The entities that were spoken of"),
+)
 def spoken_of(request: Request, query: Annotated[EntitiesQuery, Query()]) -> Response:
     """Entities of the last days of event time, by symbol, with their counts over these days and all topics."""
     ours = service(request)
