@@ -1,0 +1,127 @@
+"""A lookout over a log that is all there: it knows of every hour which series can matter, and at which minutes. Pure.
+
+It judges as :class:`stream.lookout.Lookout` does and is that class; only what it need not compute is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stream import detector, usual
+from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
+from stream.detector import overlap
+from stream.lookout import FEED, Lookout, Named
+from stream.recording import HOUR_MIN, Recording
+from stream.rings import KINDS
+from stream.screen import least, lowest
+from undertone.rules import Rule
+
+_NEVER = 1 << 31
+
+
+class Hindsight(Lookout):
+    """A lookout whose memory is a recording. Call :meth:`hot` for every hour before its first look."""
+
+    def __init__(self, rules: Sequence[Rule], recording: Recording, stream: str) -> None:
+        super().__init__(rules, stream=stream)
+        self.rings = self.recording = recording
+        self._covered: dict[str, Bools] = {}
+        self._needed: Ints = np.zeros(0, np.int64)
+        self._found: dict[int, list[Named]] | None = None
+        self._fewest = self._fewest_of(True), self._fewest_of(False)
+
+    def _fewest_of(self, negative: bool) -> int:
+        return min((rule.min_stories for rule in self._surges if rule.negative is negative), default=_NEVER)
+
+    def hot(self, hour: int) -> Bools:
+        """At which minutes of an hour a surge may begin, (60,); the recording counts the series that matter in it."""
+        recording = self.recording
+        recording.reach(hour * HOUR_MIN)
+        if self._fitted is None or not self._fitted.hour <= hour < self._fitted.until:
+            self._needed = np.zeros(0, np.int64)
+            self._baselines(hour)
+        recording.reach(hour * HOUR_MIN + HOUR_MIN - 1)
+        columns, negative, total = recording.peaks(hour, self._fewest)
+        going_on = [recording.column(one.series) for one in self.episodes.by_key.values() if one.series != FEED]
+        self._needed = np.union1d(columns, np.array(going_on, np.int64))
+        self._hourly = self._found = None
+        bars = self._bars(hour, columns, negative, total) if len(columns) else []
+        over = np.zeros(len(columns), bool)
+        for rule, bar in bars:
+            over |= ((negative if rule.negative else total) >= bar).any(axis=0)
+        recording.choose(hour, np.union1d(columns[over], np.array(going_on, np.int64)))
+        return recording.reaching(columns[over], [(rule.negative, bar[:, over]) for rule, bar in bars])
+
+    def _surging(self, minute: int) -> list[Named]:
+        """As that of the watch, found for all minutes of an hour at once."""
+        if self._found is None:
+            self._found = self._of_hour(minute // HOUR_MIN)
+        return self._found.get(minute, [])
+
+    def _of_hour(self, hour: int) -> dict[int, list[Named]]:
+        """What the surge rules see of the chosen series at every minute of an hour."""
+        columns, negative, total = self.recording.every_minute()  # (3, minutes * columns) each
+        baselines = self._baselines(hour)
+        every = np.tile(columns, HOUR_MIN)
+        found = detector.look(
+            self._surges,
+            hour * HOUR_MIN,
+            negative,
+            total,
+            _by_minute(baselines.negatives, columns),
+            _by_minute(baselines.totals, columns),
+            ShareBaseline(baselines.shares.mean[every], baselines.shares.precision[every]),
+            np.array([self._scope(rule)[every] for rule in self._surges]).reshape(len(self._surges), len(every)),
+        )
+        by_minute: dict[int, list[Named]] = {}
+        for one in found:
+            minute, place = divmod(one.series, len(columns))
+            named = self.rings.names[columns[place]], one
+            by_minute.setdefault(hour * HOUR_MIN + minute, []).append(named)
+        return by_minute
+
+    def _bars(self, hour: int, columns: Ints, negative: Ints, total: Ints) -> list[tuple[Rule, Ints]]:
+        """For each rule, from how many stories on it may warn, (3, columns)."""
+        baselines = self._baselines(hour)
+        bars = []
+        for rule in self._surges:
+            usually = usual.of(baselines.negatives if rule.negative else baselines.totals, columns)
+            most = np.where(self._scope(rule)[columns], negative if rule.negative else total, 0)
+            bars.append((rule, least(rule, lowest(usually), usually.dispersion, most)))
+        return bars
+
+    def _levelled(self, fitted: usual.Fitted, hour: int) -> usual.Baselines:
+        """The level of the series that matter in this hour alone, and of those that stand for unknown ones."""
+        columns = np.union1d(self._needed[self._needed < fitted.columns], np.arange(KINDS))
+
+        def history(until: int, hours: int) -> usual.History:
+            return self.recording.history(until, hours, columns)
+
+        found = usual.levelled(usual.narrowed(fitted, columns), hour, history, self._takeovers)
+        return found.spread(columns, fitted.columns)
+
+    def _scope(self, rule: Rule) -> Bools:
+        """As that of the watch, worked out once: no column of a recording changes."""
+        known = self._covered.get(rule.name)
+        if known is None:
+            covers = [rule.covers(self.stream, *series) for series in self.recording.all_names]
+            known = self._covered[rule.name] = np.array(covers, bool)
+        return known[: len(self.rings)]
+
+
+def _by_minute(baseline: CountBaseline, columns: Ints) -> CountBaseline:
+    """The baseline of some series at each minute of an hour, (minutes * series), as one of its first minute.
+
+    The level takes up how the part of each hour that lies in a window changes.
+    """
+    base, level = baseline.base[:, columns], baseline.level[:, columns]
+    first: Floats = overlap(0) @ base  # (3, series); expectations are never 0
+    means = np.stack([overlap(minute) @ base for minute in range(HOUR_MIN)], axis=1)  # (3, minutes, series)
+    size = HOUR_MIN * len(columns)
+    return CountBaseline(
+        np.tile(base, HOUR_MIN),
+        (means / first[:, None] * level[:, None]).reshape(len(level), size),
+        np.tile(baseline.dispersion[:, columns], HOUR_MIN),
+    )

@@ -1,0 +1,206 @@
+"""The memory of the watch over a log that is all there: the same answers as :mod:`stream.rings`, without its writing.
+
+Windows and hours are counted for all series at once, and only of the series that are asked for. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stream.baseline import HISTORY_H, WEEK_H, Bools, Floats, Ints
+from stream.detector import WINDOWS_MIN
+from stream.rings import KINDS, MINUTES, Rings, kind_of
+from stream.scored_log import ScoredLog, mentions
+from undertone.messages import SENTIMENTS, Sentiment
+
+MINUTE_MS = 60_000
+HOUR_MIN = 60
+NEGATIVE = SENTIMENTS.index(Sentiment.NEGATIVE)
+
+
+class Recording(Rings):
+    """Rings that are moved over a log by :meth:`reach`, where others are written.
+
+    As in the others a series has a column from the minute on in which it is first spoken of.
+    """
+
+    def __init__(self, log: ScoredLog) -> None:
+        super().__init__()
+        self._log = log
+        self._mentions = mentions(log)
+        self._minute = log.published_ms // MINUTE_MS
+        self.all_names = [*self.names, *self._mentions.names]
+        self._all_kinds = np.array([*range(KINDS), *map(kind_of, self._mentions.names)], np.int64)
+        self._met = self._minute[self._mentions.first]  # not decreasing
+        self._columns = {one: KINDS + place for place, one in enumerate(self._mentions.names)}
+        width = len(self.all_names)
+        self._hours = np.zeros((2, HISTORY_H, width), np.int32)
+        self._masked = np.zeros((HISTORY_H, width), bool)
+        self._starts = np.searchsorted(self._mentions.series, np.arange(len(self._mentions.names) + 1))
+        self._first_hour = 0
+        self._by_hour()
+        self._by_minute()
+        self.minute = 0
+        self.choose(0, np.zeros(0, np.int64))
+
+    def _by_hour(self) -> None:
+        """Counts of every hour and series in which there is a story."""
+        told = self._mentions
+        opens = self._log.opens[told.message]
+        message, series = told.message[opens], told.series[opens]
+        width = len(self.all_names)
+        code = self._minute[message] // HOUR_MIN * width + series + KINDS
+        order = np.argsort(code, kind="stable")
+        cells, at, total = np.unique(code[order], return_index=True, return_counts=True)
+        bad = self._log.sentiment[message[order]] == NEGATIVE
+        sums = np.concatenate([[0], np.cumsum(bad)])
+        self._cell_hour, self._cell_column = np.divmod(cells, width)
+        self._cell_total = total.astype(np.int32)
+        self._cell_negative = (sums[at + total] - sums[at]).astype(np.int32)
+
+    def _by_minute(self) -> None:
+        """The stories of every series in the order of time."""
+        told = self._mentions
+        opens = self._log.opens[told.message]
+        both = told.message[opens] * len(self.all_names) + told.series[opens] + KINDS
+        both.sort()
+        message, self._story_column = np.divmod(both, len(self.all_names))
+        self._story_minute = self._minute[message]
+        self._story_negative: Bools = self._log.sentiment[message] == NEGATIVE
+
+    def compact(self) -> None:
+        """Forget nothing: a log is of a size that was chosen. The watch has at most MOST_SERIES series."""
+
+    def spoke(self, minute: int) -> bool:
+        """As that of the other rings."""
+        told = np.searchsorted(self._story_minute, (minute - MINUTES + 1, minute + 1))
+        return bool(told[0] < told[1])
+
+    def reach(self, minute: int) -> None:
+        """Know the series that have been spoken of by the end of ``minute``."""
+        known = KINDS + int(np.searchsorted(self._met, minute, side="right"))
+        if known > len(self.names):
+            self.names.extend(self.all_names[len(self.names) : known])
+            self.kinds = self._all_kinds[:known]
+
+    def remember(self, hour: int) -> None:
+        """Put one hour of the log into history."""
+        if not self._seen.any():
+            self._first_hour = hour
+        row = self._row(hour)
+        cells = slice(*np.searchsorted(self._cell_hour, (hour, hour + 1)))
+        columns = self._cell_column[cells]
+        self._hours[:, row] = 0
+        self._hours[0, row, columns] = self._cell_negative[cells]
+        self._hours[1, row, columns] = self._cell_total[cells]
+        self._seen[row] = True
+
+    def history(self, hour: int, hours: int = HISTORY_H, columns: Ints | None = None) -> tuple[Floats, Floats, Bools]:
+        """As that of the other rings, of some columns or all, and of the whole weeks alone of which anything is known.
+
+        Hours that are not known weigh nothing in a fit, so that what is fitted is the same.
+        """
+        if hours == HISTORY_H:
+            weeks = -(-(hour - self._first_hour) // WEEK_H)
+            hours = min(max(weeks, 1) * WEEK_H, HISTORY_H)
+        wanted = np.arange(hour - hours, hour)
+        rows = wanted % HISTORY_H
+        here = slice(len(self.names)) if columns is None else columns
+        # The ring is read in two pieces where it turns, which is much quicker than row by row.
+        first, end = int(rows[0]), int(rows[-1]) + 1
+        pieces = [slice(first, end)] if first < end else [slice(first, HISTORY_H), slice(end)]
+        known = self._seen[rows] & (self._hour_of_row[rows] == wanted)
+        counts = np.concatenate([self._hours[:, piece, here] for piece in pieces], axis=1, dtype=np.float64)
+        usable = ~np.concatenate([self._masked[piece, here] for piece in pieces])
+        if not known.all():
+            counts *= known[:, None]
+            usable &= known[:, None]
+        return counts[0], counts[1], usable
+
+    def peaks(self, hour: int, least: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
+        """The most stories that each series has in any window that ends in an hour.
+
+        Args:
+            hour: Hours since 1970.
+            least: Negative stories and stories at all; series that have fewer of both are left out.
+
+        Returns:
+            Their columns, and their most negative and most stories in each window, (3, columns) each.
+        """
+        told = slice(*np.searchsorted(self._story_minute, (hour * HOUR_MIN - MINUTES + 1, (hour + 1) * HOUR_MIN)))
+        width = len(self.all_names)
+        negative = np.bincount(self._story_column[told][self._story_negative[told]], minlength=width)
+        total = np.bincount(self._story_column[told], minlength=width)
+        columns = np.flatnonzero((negative >= least[0]) | (total >= least[1]))
+        ran = self._running(hour, columns)
+        tops = [(ran[:, MINUTES + 1 :] - ran[:, MINUTES + 1 - size : -size]).max(axis=1) for size in WINDOWS_MIN]
+        most = np.stack(tops, axis=1)  # (2, 3, columns)
+        return columns, most[0], most[1]
+
+    def choose(self, hour: int, columns: Ints) -> None:
+        """Count the windows of these columns alone, for the minutes of an hour."""
+        self._chosen_hour, self._chosen = hour, columns
+        self._sums_so_far = self._running(hour, columns)
+
+    def reaching(self, columns: Ints, bars: Sequence[tuple[bool, Ints]]) -> Bools:
+        """At which minutes of the chosen hour some series has as many stories as a bar says, (60,).
+
+        Args:
+            columns: Of the chosen ones.
+            bars: Whether negative stories are meant, and how many in each window, (3, columns).
+        """
+        ran = self._sums_so_far[:, :, np.searchsorted(self._chosen, columns)]
+        reached = np.zeros(HOUR_MIN, bool)
+        for negative, bar in bars:
+            one = ran[0 if negative else 1]
+            for size, few in zip(WINDOWS_MIN, bar, strict=True):
+                reached |= (one[MINUTES + 1 :] - one[MINUTES + 1 - size : -size] >= few).any(axis=1)
+        return reached
+
+    def every_minute(self) -> tuple[Ints, Ints, Ints]:
+        """The chosen columns, and their negative and all stories in the windows that end with each minute of the hour.
+
+        The counts are (3, minutes * columns) each, minute by minute.
+        """
+        ran = self._sums_so_far
+        sums = [ran[:, MINUTES + 1 :] - ran[:, MINUTES + 1 - size : -size] for size in WINDOWS_MIN]
+        counts = np.stack(sums, axis=1).reshape(2, len(WINDOWS_MIN), -1)
+        return self._chosen, counts[0], counts[1]
+
+    def at(self, minute: int) -> None:
+        """Let the windows end with a minute of the chosen hour."""
+        self.minute = minute
+
+    def messages(self, column: int, *, negative: bool) -> tuple[int, ...]:
+        """As that of the other rings, at the minute given to :meth:`at`."""
+        end = (self.minute + 1) * MINUTE_MS
+        counted = (self.rows(column, end - size * MINUTE_MS, end) for size in WINDOWS_MIN)
+        return tuple(int((self._log.sentiment[rows] == NEGATIVE).sum()) if negative else len(rows) for rows in counted)
+
+    def rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
+        """The messages of a series that were published in [begin, end), copies included."""
+        rows = self._mentions.message[self._starts[column - KINDS] : self._starts[column - KINDS + 1]]
+        low, high = np.searchsorted(self._log.published_ms[rows], (begin_ms, end_ms))
+        result: Ints = rows[low:high]
+        return result
+
+    def _running(self, hour: int, columns: Ints) -> Ints:
+        """Running sums of negative and all stories by minute, (2, minutes + 1, columns).
+
+        The first MINUTES minutes are those before the hour.
+        """
+        first = hour * HOUR_MIN - MINUTES
+        told = slice(*np.searchsorted(self._story_minute, (first, first + MINUTES + HOUR_MIN)))
+        place = np.full(len(self.all_names), -1, np.int64)
+        place[columns] = np.arange(len(columns))
+        column = place[self._story_column[told]]
+        wanted = column >= 0
+        cell = (self._story_minute[told][wanted] - first + 1) * len(columns) + column[wanted]
+        shape = (MINUTES + HOUR_MIN + 1, len(columns))
+        size = shape[0] * shape[1]
+        bad = cell[self._story_negative[told][wanted]]
+        counts = np.stack([np.bincount(one, minlength=size).reshape(shape) for one in (bad, cell)])
+        result: Ints = counts.cumsum(axis=1, dtype=np.int32)
+        return result
