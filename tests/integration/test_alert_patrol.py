@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from stream.patrol import Patrol
 from tests.integration.feed import MINUTE_MS, START_MS, Feed, Story, background, surge
 from undertone import keys
-from undertone.alert_store import INCIDENT, SILENCED, AlertStore, LeaseLostError
+from undertone.alert_store import INCIDENT, SILENCED, AlertStore, LeaseLostError, Publication
 from undertone.lifecycle import Action
 from undertone.messages import Alert, AlertState, Severity, from_ms, to_ms
 from undertone.rules import Match, Rules
@@ -97,6 +98,32 @@ def test_what_people_did_outlives_what_the_watch_writes_and_an_escalation_is_tol
         "bob",
         ["Looking"],
     )
+    assert [what for what, _ in house.told()].count("escalated") == 1
+
+
+def test_a_person_and_the_watch_who_escalate_at_once_tell_of_it_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.feed.write(from_one_desk(SURGE_MS, "ACME", 8, 10), watermark_ms=SURGE_MS + 12 * MINUTE_MS)
+    (alert,) = house.watch(8)
+    publish = house.alerts.publish
+    faster = AlertStore(house.store.redis)
+
+    def meanwhile(token: str, stream: str, minute: int, publications: Sequence[Publication], *rest: Any) -> Any:
+        if any(one.what == "escalated" for one in publications):
+            faster.act(alert.id, Action.ESCALATE, "maria", WALL_MS, why="We hold it")
+            met.append(minute)
+        return publish(token, stream, minute, publications, *rest)
+
+    met: list[int] = []
+    monkeypatch.setattr(house.alerts, "publish", meanwhile)
+    house.feed.write(surge(SURGE_MS + 13 * MINUTE_MS, "ACME", stories=8), watermark_ms=SURGE_MS + 30 * MINUTE_MS)
+    (after,) = house.watch(30)
+    assert len(met) == 1
+    assert after.severity is Severity.CRITICAL
+    assert [(one.action, one.by) for one in house.alerts.trail(alert.id) if one.action == "escalated"] == [
+        ("escalated", "maria")
+    ]
     assert [what for what, _ in house.told()].count("escalated") == 1
 
 

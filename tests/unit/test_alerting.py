@@ -384,6 +384,15 @@ class AnyHistory(RuleBasedStateMachine):
         open_keys: list[Key] = [key for key, one in self.episodes.by_key.items() if one.open]
         self.episodes.close(data.draw(st.sampled_from(open_keys)))
 
+    @precondition(lambda self: any(one.open for one in self.episodes.by_key.values()))
+    @rule(data=st.data(), worse=st.booleans())
+    def follow_a_person(self, data: st.DataObject, worse: bool) -> None:
+        """As the patrol does when somebody has acknowledged an alert, or made it critical."""
+        episode = data.draw(st.sampled_from([one for one in self.episodes.by_key.values() if one.open]))
+        episode.phase = AlertState.ACKNOWLEDGED
+        if worse:
+            episode.severity = Severity.CRITICAL
+
     @rule()
     def restart(self) -> None:
         kept = [msgspec.json.encode(one) for one in self.episodes.by_key.values()]
