@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -240,6 +241,37 @@ def test_a_receiver_that_is_down_does_not_hold_up_kafka_or_the_watch(
     assert not [name for name in alerts.deliveries(alert.id) if name.startswith("webhook")]
     watch.send_signal(signal.SIGTERM)
     assert watch.wait(PATIENCE_S) == 0
+
+
+DEAF = "version: 1\nrules: [{name: deaf, kind: negative-surge, min_stories: 90000, warning: {p_count: 1e-6}}]\n"
+
+
+def test_a_changed_rules_file_takes_effect_without_a_restart_and_a_bad_one_takes_none(
+    settings: Settings, store: Store, receiver: Receiver, start: Start, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(DEAF)
+    desk = Receiver()
+    feed, alerts = Feed(store), AlertStore(store.redis)
+    feed.write(background(1))
+    feed.write(surge(SURGE_MS, "HUSH"), watermark_ms=SURGE_MS + 12 * MINUTE_MS)
+    watch = start(UNDERTONE_RULES=str(rules))
+    first = SURGE_MS // MINUTE_MS + 11
+    wait_until(lambda: alerts.evaluated("news") == first, what="every minute is looked at")
+    rules.write_text("version: 1\nrules: [{name: a, kind: nonsense}]\n")
+    feed.write([], watermark_ms=SURGE_MS + 14 * MINUTE_MS)
+    wait_until(lambda: alerts.evaluated("news") == first + 2, what="the old rules go on")
+    assert alerts.list() == []
+
+    hook = f"{{url: '{desk.url}', allow_private: true}}"
+    rules.write_text(f"version: 1\nreceivers: [{{name: desk, webhook: {hook}}}]\nroutes: [{{to: [desk]}}]\n")
+    wait_until(lambda: store.redis.hexists(keys.watch_state(), "cursor:desk"), what="the new receiver")
+    feed.write([], watermark_ms=SURGE_MS + 20 * MINUTE_MS)
+    (alert,) = wait_until(lambda: fired(alerts, "HUSH"), what="an alert by the new rules")
+    wait_until(lambda: desk.taken() == [f"{alert.id}-1"], what="the new receiver is told")
+    wait_until(lambda: receiver.taken() == [f"{alert.id}-1"], what="so is that of the setting")
+    assert watch.poll() is None
+    desk.close()
 
 
 # The rest needs no process: a patrol is driven by hand.
