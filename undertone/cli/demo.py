@@ -66,7 +66,8 @@ def demo(
         }
         if "dashboard_port" in asked.model_fields_set:
             own["dashboard_port"] = asked.dashboard_port
-        chosen = Settings(**own).model_copy(update={"webhook_url": None})
+        nobody = {"webhook_url": None, "rules": None, "public_url": None, "link_secret": None}
+        chosen = Settings(**own).model_copy(update=nobody)
         parts = Parts(dashboard=not headless)
         with System(chosen, parts, lambda line: say.print(line, markup=False, soft_wrap=True), folder=home) as system:
             with say.status("Starting Kafka, Valkey and the programs …"):
