@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from undertone import schemas
 from undertone.errors import InputError
 from undertone.messages import Severity
-from undertone.rules import Rules
+from undertone.rules import Apprise, Budget, Match, MuteTiming, Route, Rule, Rules, Thresholds, Webhook
 from undertone.rules.file import parse
 from undertone.rules.watcher import Watcher
 
@@ -270,3 +271,15 @@ def test_without_a_file_the_shipped_rules_hold() -> None:
     watcher = Watcher(None)
     assert watcher.rules == Rules.shipped()
     assert watcher.changed() is None
+
+
+def test_the_example_in_the_documentation_can_be_used_and_its_table_names_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    rules = parse(example)
+    assert rules.rules
+    assert rules.routes
+    table = text.partition("### Every key")[2].partition("###")[0]
+    for part in (Rule, Thresholds, Webhook, Apprise, Match, Budget, Route, MuteTiming):
+        for field in msgspec.structs.fields(part):
+            assert re.search(rf"`[^`]*\b{field.encode_name}\b[^`]*`", table), field.encode_name
