@@ -1,6 +1,6 @@
-"""The dashboard: a Streamlit page that reads Redis through :mod:`undertone.store`, and the way to start it.
+"""The dashboard: Streamlit pages that read Redis through :mod:`undertone.store`, and the way to serve them.
 
-It writes nothing. Streamlit itself is imported only when the page is served.
+Streamlit itself is imported only when the pages are served.
 """
 
 from __future__ import annotations
@@ -13,18 +13,28 @@ from undertone.settings import Settings
 
 APP = Path(__file__).parent / "app.py"
 LOOPBACK = "127.0.0.1"
+ADDRESS = "STREAMLIT_SERVER_ADDRESS"
 
 
 def run(settings: Settings) -> int:
-    """Serve the page until SIGINT or SIGTERM, and return the exit code: 0 for a clean stop, else 1.
+    """Serve the pages until SIGINT or SIGTERM, and return the exit code: 0 for a clean stop, else 1.
 
-    It listens on loopback at ``settings.dashboard_port`` (0 picks a free port). Streamlit's own variables, such as
-    ``STREAMLIT_SERVER_ADDRESS`` in a container, are obeyed.
+    They listen on ``settings.dashboard_host`` (``STREAMLIT_SERVER_ADDRESS``, where that is set, as in a container) at
+    ``settings.dashboard_port`` (0 picks a free port). Streamlit's other variables are obeyed.
+
+    Raises:
+        SettingsError: if others could reach them and nothing says who may come; or for a roles file of no use.
     """
     from click.exceptions import ClickException
     from streamlit.web import cli
 
+    from dashboard import access
+
+    address = os.environ.get(ADDRESS) or settings.dashboard_host
+    access.check_address(settings, address)
     os.environ.update(settings.environment())
+    # Streamlit's files may name another address, which nobody has checked; its environment is above them.
+    os.environ[ADDRESS] = address
     os.environ["STREAMLIT_SERVER_PORT"] = str(settings.dashboard_port or _free_port())
     try:
         cli.main(["run", str(APP)], prog_name="streamlit", standalone_mode=False)

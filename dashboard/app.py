@@ -1,114 +1,95 @@
-"""The page, read downward: guard, filters, data, charts. Run it with ``undertone dashboard``.
+"""The app around the pages: guard, who reads and how, freshness, navigation. Run it with ``undertone dashboard``.
 
-Each section is a module with one ``draw``; the live ones are fragments that refresh by themselves.
+Each page is a module of :mod:`dashboard.screens` with one ``draw``, and reads downward: filters, data, charts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
+from redis.exceptions import RedisError
 
-from dashboard import data, filters, firing, guard, masthead, pipeline, stories, trends
-from dashboard.filters import Filters
-from dashboard.words import EN as W
+from dashboard import address, guard, shell
+from dashboard.screens import PAGES, Page
+from dashboard.visit import Visit
+from dashboard.words.shell import Shell
+from undertone.errors import StoreError
 
-ICON = "〰️"
-STYLE = Path(__file__).parent / "style.css"
-REFRESH_S = 3
-CHARTS_REFRESH_S = 5
-ENTITIES_LISTED = 500
+ICON: Final = "〰️"
+STYLE: Final = Path(__file__).parent / "style.css"
+REFRESH_S: Final = 3
 
 
 def main() -> None:
-    st.set_page_config(page_title=W.title, page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
+    locale = shell.locale()
+    say = Shell(locale.language)
+    st.set_page_config(page_title=say.title, page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
+    settings = guard.settings(locale)
+    person = guard.person(settings, locale)
 
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="masthead"):
+        _strip(Visit(settings, locale, person, ""))
+        shell.reading(locale, person)
+
+    def shown(name: str) -> Callable[[], None]:
+        return partial(_draw, Visit(settings, locale, person, name), PAGES[name])
+
+    chosen = st.navigation(
+        [
+            st.Page(
+                shown(name),
+                title=getattr(say, name),
+                icon=one.icon,
+                url_path=None if name == address.HOME else name,
+                default=name == address.HOME,
+            )
+            for name, one in PAGES.items()
+        ],
+        position="top",
+    )
+    chosen.run()
+
+
+def _draw(visit: Visit, page: Page) -> None:
     # The same places in every state: what a live part sends late must still find its place, or the browser gives up.
-    top, alarm, controls, charts, latest, health = (st.container() for _ in range(6))
-
-    # Guard.
-    with top:
-        settings = guard.settings()
-        url, served = settings.redis_url, settings.streams
-        guard.require_store(url)
-        source = Source(url, served, settings.idle_partition_s)
-        _masthead(source)
-    with alarm:
-        empty = True
-        with guard.calm(url):
-            empty = source.now_ms() < 0
-        if empty:
-            _empty(source)
+    with st.container(key="page"):
+        try:
+            empty = visit.now_ms() < 0
+        except (StoreError, RedisError):
+            _away(visit)
             return
-        _firing(source)  # never filtered away
-
-    # Filters.
-    current = filters.from_url(served)
-    everything = replace(current, topic=filters.ALL, entity=filters.ALL)
-    with controls, guard.calm(url):
-        entities = data.by_entity(data.ranking(url, everything, source.now_ms()), everything)
-        current = filters.choose(current, served, data.topics(url), [*entities][:ENTITIES_LISTED])
-
-    # Charts.
-    with charts:
-        _trends(source, current)
-    with latest:
-        _stories(source, current)
-    with health:
-        _pipeline(source)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the page reads: a store, the streams that are served, and when an idle partition steps aside."""
-
-    url: str
-    streams: tuple[str, ...]
-    idle_s: float
-
-    def now_ms(self, streams: tuple[str, ...] = ()) -> int:
-        """Event time of the stream that is furthest, -1 before any message."""
-        return max(data.event_now_ms(self.url, stream, self.idle_s) for stream in streams or self.streams)
+        if empty and page.needs_data:
+            _empty(visit)
+            return
+        page.draw(visit)
 
 
 @st.fragment(run_every=REFRESH_S)
-def _masthead(source: Source) -> None:
-    with guard.calm(source.url):
-        masthead.draw(data.health(source.url, source.streams), source.now_ms())
+def _strip(visit: Visit) -> None:
+    shell.strip(visit)
 
 
 @st.fragment(run_every=REFRESH_S)
-def _empty(source: Source) -> None:
-    with guard.calm(source.url):
-        if source.now_ms() >= 0:
+def _empty(visit: Visit) -> None:
+    with guard.calm(visit.locale):
+        if visit.now_ms() >= 0:
             st.rerun(scope="app")
-        guard.nothing_yet()
+        guard.nothing_yet(visit.locale)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _firing(source: Source) -> None:
-    with guard.calm(source.url):
-        firing.draw(source.url, source.streams, source.now_ms())
-
-
-@st.fragment(run_every=CHARTS_REFRESH_S)
-def _trends(source: Source, chosen: Filters) -> None:
-    with guard.calm(source.url):
-        trends.draw(source.url, chosen, source.now_ms(chosen.streams))
-
-
-@st.fragment(run_every=CHARTS_REFRESH_S)
-def _stories(source: Source, chosen: Filters) -> None:
-    with guard.calm(source.url):
-        stories.draw(source.url, chosen, source.now_ms(chosen.streams))
-
-
-@st.fragment(run_every=REFRESH_S)
-def _pipeline(source: Source) -> None:
-    with guard.calm(source.url):
-        pipeline.draw(data.health(source.url, source.streams))
+@st.fragment(run_every=guard.RETRY_S)
+def _away(visit: Visit) -> None:
+    try:
+        visit.now_ms()
+    except (StoreError, RedisError):
+        guard.away(visit.locale)
+    else:
+        st.rerun(scope="app")
 
 
 main()

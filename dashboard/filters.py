@@ -1,158 +1,130 @@
-"""Filters: what the reader looks at, kept in the URL so that a page can be shared, bookmarked and reloaded.
-
-What a URL brings is cleaned before anything uses it. Streamlit can bind a widget to the URL itself, but would write the
-label that is shown, which is another one in another language.
-"""
+"""Filters of Trends and Stories: range, stream, topic and company, drawn as widgets and kept in the URL."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard import figures
+from dashboard import address, ranges, reads, windows
+from dashboard.locale import Locale
+from dashboard.locale import zone as zone_of
 from dashboard.markup import plain
-from dashboard.words import EN as W
-from undertone.trends import bucket
+from dashboard.ranges import Range
+from dashboard.visit import Visit
+from dashboard.windows import Asked
+from dashboard.words.filters import FilterWords
+from undertone.messages import to_ms
 
 NAME_LIMIT: Final = 120
 ALL: Final = ""
-HOUR, DAY = 3_600, 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A length of event time up to now, the bars that fit it, and the stored windows that those bars are made of."""
-
-    name: str
-    span_s: int
-    bar_s: int
-    window_s: int
-
-    def bounds_ms(self, now_ms: int) -> tuple[int, int]:
-        """[start, end) in whole bars, the last of which holds ``now_ms``."""
-        end = bucket(now_ms, self.bar_s) + self.bar_s
-        return (end - self.span_s) * 1000, end * 1000
-
-
-RANGES: Final = (
-    Range("1h", HOUR, 60, 60),
-    Range("6h", 6 * HOUR, 300, 300),
-    Range("1d", DAY, 900, 300),
-    Range("7d", 7 * DAY, HOUR, HOUR),
-    Range("30d", 30 * DAY, DAY, DAY),
-)
-_BY_NAME = {one.name: one for one in RANGES}
-DEFAULT_RANGE: Final = "1d"
-DEFAULTS: Final = {"range": DEFAULT_RANGE, "stream": ALL, "topic": ALL, "entity": ALL}
-"""The filters by their names in the URL, which are also the keys of their widgets."""
-WRITTEN: Final = "filters-in-url"
+CUSTOM: Final = "custom"
+ENTITIES_LISTED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is looked at. An empty topic or entity means all of them."""
+    """What is looked at. An empty topic or company means all of them."""
 
-    streams: tuple[str, ...]
-    range: Range
-    topic: str = ALL
-    entity: str = ALL
+    asked: Asked
+    span: Range
 
+    @property
     def query(self) -> dict[str, str]:
-        """These filters as parameters of the URL; defaults are left out to keep it short."""
-        wanted = {
-            "stream": self.streams[0] if len(self.streams) == 1 else ALL,
-            "range": self.range.name,
-            "topic": self.topic,
-            "entity": self.entity,
+        """These filters as parameters of the URL; defaults are empty."""
+        return {
+            "range": "" if self.span.name == ranges.DEFAULT else self.span.name,
+            "stream": self.asked.streams[0] if len(self.asked.streams) == 1 else ALL,
+            "topic": self.asked.topic,
+            "entity": self.asked.entity,
         }
-        return {name: value for name, value in wanted.items() if value != DEFAULTS[name]}
-
-    def link(self, *, topic: str | None = None, entity: str | None = None) -> str:
-        """The query of this page with a filter changed."""
-        changed = replace(
-            self,
-            topic=self.topic if topic is None else topic,
-            entity=self.entity if entity is None else entity,
-        )
-        return "?" + urlencode(changed.query())
 
 
-def from_url(served: Sequence[str]) -> Filters:
+def from_url(visit: Visit) -> Filters:
     """The filters in the URL; what cannot be used falls back to the default."""
-    query = st.query_params
-    stream = query.get("stream", ALL)
-    return Filters(
-        streams=(stream,) if stream in served else tuple(served),
-        range=_BY_NAME.get(query.get("range", DEFAULT_RANGE), _BY_NAME[DEFAULT_RANGE]),
-        topic=_name(query.get("topic")),
-        entity=_name(query.get("entity")),
-    )
+    stream = address.value("stream", visit.streams)
+    topic, entity = (one if len(one) <= NAME_LIMIT else ALL for one in map(address.value, ("topic", "entity")))
+    streams = (stream,) if stream else visit.streams
+    return Filters(Asked(streams, topic, entity), ranges.parse(address.value("range"), visit.now_ms()))
 
 
-def choose(current: Filters, served: Sequence[str], topics: Sequence[str], entities: Sequence[str]) -> Filters:
-    """Draw the filters, set to ``current`` where the URL has changed, and write what is chosen back to the URL.
+def choose(visit: Visit) -> Filters:
+    """Draw the filters, set to what the URL says, and write what is chosen back to it.
 
-    A topic or entity that a URL names stays selectable though nothing in the range has it.
+    A topic or company that a URL names stays selectable though nothing in the range has it.
     """
-    wanted = current.query()
-    # A first visit, the browser went back, or the widgets were off the page for a while: the URL is right.
-    if st.session_state.get(WRITTEN) != wanted or not DEFAULTS.keys() <= st.session_state.keys():
-        for name, default in DEFAULTS.items():
-            st.session_state[name] = wanted.get(name, default)
-    kinds = {ALL: W.all_streams, "news": W.news, "comments": W.comments}
+    current, say, locale = from_url(visit), FilterWords(visit.locale.language), visit.locale
+    asked = current.asked
+    begin, end = _dates(current.span, visit)
+    chosen_range = current.span.name if current.span.end_ms is None else CUSTOM
+    stream = asked.streams[0] if len(asked.streams) < len(visit.streams) else ALL
+    wanted = {
+        "range": chosen_range,
+        "dates": (begin, end),
+        "stream": stream,
+        "topic": asked.topic,
+        "entity": asked.entity,
+    }
+    address.seed("filters", wanted)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="filters"):
-        span = st.segmented_control(
-            W.range,
-            [*_BY_NAME],
-            key="range",
-            required=True,
-            format_func=lambda name: figures.span(_BY_NAME[name].span_s),
-        )
-        stream: str | None = ALL
-        if len(served) > 1:
-            stream = st.segmented_control(
-                W.stream, [ALL, *served], key="stream", required=True, format_func=lambda name: kinds[name]
+        name = st.segmented_control(
+            locale.units.range, [*ranges.NAMED, CUSTOM], key="range", required=True,
+            format_func=lambda one: say.custom if one == CUSTOM else locale.span(ranges.NAMED[one]),
+        )  # fmt: skip
+        dates: object = (begin, end)
+        if name == CUSTOM:
+            dates = st.date_input(say.dates, key="dates", format="YYYY-MM-DD", width=230)
+        kinds = {ALL: locale.units.all, "news": locale.units.news, "comments": locale.units.comments}
+        if len(visit.streams) > 1:
+            options = [ALL, *visit.streams]
+            chosen = st.segmented_control(
+                locale.units.stream, options, key="stream", required=True, format_func=lambda one: kinds[one]
             )
-        topic = st.selectbox(
-            W.topic,
-            _options(topics, current.topic),
-            key="topic",
-            width=230,
-            format_func=lambda name: plain(name, NAME_LIMIT) or W.all_topics,
-        )
-        entity = st.selectbox(
-            W.entity,
-            _options(entities, current.entity),
-            key="entity",
-            width=200,
-            format_func=lambda name: plain(name, NAME_LIMIT) or W.all_entities,
-        )
-    chosen = Filters(
-        streams=(stream,) if stream else tuple(served),
-        range=_BY_NAME[span or DEFAULT_RANGE],
-        topic=topic or ALL,
-        entity=entity or ALL,
+            stream = chosen or ALL
+        topic = _select(locale.units.topic, "topic", reads.topics(visit.url), asked.topic, locale.units.all_topics)
+        names = _entities(visit, current)
+        entity = _select(locale.units.entity, "entity", names, asked.entity, locale.units.all_entities)
+    text = _absolute(current.span, dates, (begin, end), locale) if name == CUSTOM else name or ranges.DEFAULT
+    streams = (stream,) if stream else visit.streams
+    found = Filters(Asked(streams, topic, entity), ranges.parse(text, visit.now_ms()))
+    settled = {"range": name, "dates": _dates(found.span, visit), "stream": stream, "topic": topic, "entity": entity}
+    address.settle("filters", settled, found.query)
+    return found
+
+
+def _select(label: str, key: str, known: Sequence[str], current: str, everything: str) -> str:
+    options = [ALL, *sorted({*known, current} - {ALL}, key=str.casefold)]
+    found = st.selectbox(
+        label, options, key=key, width=220, format_func=lambda name: plain(name, NAME_LIMIT) or everything
     )
-    _write(chosen.query())
-    return chosen
+    return found or ALL
 
 
-def _write(query: dict[str, str]) -> None:
-    st.session_state[WRITTEN] = query
-    for name in DEFAULTS:
-        if name in query and st.query_params.get(name) != query[name]:
-            st.query_params[name] = query[name]
-        elif name not in query and name in st.query_params:
-            del st.query_params[name]
+def _entities(visit: Visit, current: Filters) -> list[str]:
+    now_ms = visit.now_ms()
+    ranked = windows.ranking(visit.url, current.asked.streams, *current.span.bounds_ms(now_ms), now_ms)
+    return [*windows.by_entity(ranked, ALL)][:ENTITIES_LISTED]
 
 
-def _options(known: Sequence[str], chosen: str) -> list[str]:
-    return [ALL, *sorted({*known, chosen} - {ALL}, key=str.casefold)]
+def _dates(span: Range, visit: Visit) -> tuple[date, date]:
+    """The first and the last day of a range, as the reader's calendar has them."""
+    begin_ms, end_ms = span.bounds_ms(visit.now_ms())
+    if span.end_ms is not None:
+        begin_ms, end_ms = span.end_ms - span.span_s * 1000, span.end_ms
+    return visit.locale.at(begin_ms).date(), visit.locale.at(end_ms - 1).date()
 
 
-def _name(value: str | None) -> str:
-    return value if value and len(value) <= NAME_LIMIT and value.isprintable() else ALL
+def _absolute(span: Range, dates: object, before: tuple[date, date], locale: Locale) -> str:
+    """The range between two days, both whole; the one that there is while they are not chosen anew."""
+    if not isinstance(dates, tuple) or len(dates) != 2 or (dates == before and span.end_ms is not None):
+        return span.name if span.end_ms is not None else _days(before, locale)
+    return _days(dates, locale)
+
+
+def _days(dates: tuple[date, date], locale: Locale) -> str:
+    zone = zone_of(locale.zone_name) or UTC
+    begin, end = (datetime.combine(one, time(), zone) for one in (dates[0], dates[1] + timedelta(days=1)))
+    return ranges.between(to_ms(begin), to_ms(end))

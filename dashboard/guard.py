@@ -1,6 +1,6 @@
 """Guard: what must hold before anything is drawn, and what is shown when it does not.
 
-A page never shows a traceback for a server that is away: it says so, says how old the last data is, and tries again.
+A page never shows a traceback for a server that is away: it shows what it read last and says how old that is.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NoReturn
 
 import streamlit as st
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from dashboard import brand, figures
+from dashboard import access, brand
+from dashboard.access import Person
+from dashboard.locale import Locale
 from dashboard.markup import Html, el, join
-from dashboard.words import EN as W
+from dashboard.words.shell import Shell
 from undertone.errors import SettingsError, StoreError
 from undertone.settings import Settings
 from undertone.store import Store, connect
@@ -26,33 +29,22 @@ from undertone.store import Store, connect
 RETRY_S = 3
 READ_TIMEOUT_S = 5.0
 
+_opening = threading.Lock()
+
 
 def wall_ms() -> int:
     """Now, on the wall: only for ages of data and heartbeats. Everything else here is event time."""
     return time.time_ns() // 1_000_000
 
 
-@dataclass(slots=True)
-class LastSeen:
-    """When this server last read fresh data, and when that data was written; shared by all its visitors."""
-
-    read_ms: int = 0
-    written_ms: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def remember(self, read_ms: int, written_ms: int) -> None:
-        with self.lock:
-            self.read_ms, self.written_ms = read_ms, written_ms
-
-
-@st.cache_resource(show_spinner=False)
-def last_seen(url: str) -> LastSeen:
-    return LastSeen()
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
 def store(url: str) -> Store:
     """One store for all visitors of this server. It gives up soon: the page itself tries again."""
+    with _opening:
+        return _open(url)
+
+
+@lru_cache(maxsize=8)
+def _open(url: str) -> Store:
     client = connect(url)
     client.connection_pool.connection_kwargs.update(
         retry=Retry(NoBackoff(), 1), socket_timeout=READ_TIMEOUT_S, socket_connect_timeout=READ_TIMEOUT_S
@@ -60,63 +52,65 @@ def store(url: str) -> Store:
     return Store(client)
 
 
-def settings() -> Settings:
+def settings(locale: Locale) -> Settings:
     """The settings of this page, or a calm page that names the one that cannot be used."""
     try:
-        return Settings()
+        found = Settings()
+        if found.dashboard_roles is not None:
+            access.load(found.dashboard_roles)
     except SettingsError as error:
         lines = (el("p", line, class_="ut-mono") for line in str(error).splitlines())
-        st.html(join(brand.masthead(), _state("■", W.settings_title, *lines, kind="away")))
-        st.stop()
+        _stop(locale, "■", Shell(locale.language).settings_title, *lines, kind="away")
+    return found
 
 
-def require_store(url: str) -> Store:
-    """The store if it answers; else the calm page, which comes back by itself."""
-    try:
-        opened = store(url)
-        opened.ping()
-    except StoreError:
-        away(url)
-        st.stop()
-    return opened
-
-
-@st.fragment(run_every=RETRY_S)
-def away(url: str) -> None:
-    """Redis is gone: say what that means and how old the last data is, and come back with it."""
-    try:
-        store(url).ping()
-    except StoreError:
-        pass
-    else:
-        st.rerun(scope="app")
-    seen, now = last_seen(url), wall_ms()
-    last = W.away_never
-    if seen.read_ms:
-        data_age = figures.age(max(0, seen.read_ms - seen.written_ms))
-        last = W.away_last.format(age=data_age, gone=figures.age(now - seen.read_ms))
-    again = W.away_retry.format(n=RETRY_S)
-    state = _state("◌", W.away_title, el("p", W.away_text), el("p", last), el("p", again), kind="away")
-    st.html(join(brand.masthead(), state))
+def person(found: Settings, locale: Locale) -> Person:
+    """Who visits, or a page that asks them to sign in."""
+    one = access.who(found)
+    if one is not None:
+        return one
+    say = Shell(locale.language)
+    if not access.can_sign_in():
+        _stop(locale, "■", say.settings_title, el("p", say.sign_in_missing), kind="away")
+    mail = access.claimed()
+    title, text = say.sign_in_title, say.sign_in_text
+    if mail:
+        title, text = say.not_listed_title, say.not_listed_text.format(name=mail)
+    st.html(join(brand.masthead(say), _state("○", title, el("p", text), kind="empty")))
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if mail:
+            st.button(say.sign_out, on_click=st.logout, key="sign-out")
+        else:
+            st.button(say.sign_in, on_click=st.login, key="sign-in", type="primary")
+    st.stop()
 
 
 @contextmanager
-def calm(url: str) -> Iterator[None]:
-    """Around a section: if Redis goes away meanwhile the whole page turns calm, and a bad reply stays in its place."""
+def calm(locale: Locale) -> Iterator[None]:
+    """Around a section: what cannot be read stays a quiet line in its place."""
     try:
         yield
     except (StoreError, RedisError):
-        try:
-            store(url).ping()
-        except StoreError:
-            st.rerun(scope="app")
-        st.html(el("p", W.section_away, class_="ut-none", role="status"))
+        st.html(el("p", Shell(locale.language).section_away, class_="ut-none", role="status"))
 
 
-def nothing_yet() -> None:
+def away(locale: Locale) -> None:
+    """The store is away and nothing was read before: say what that means."""
+    say = Shell(locale.language)
+    lines = (say.away_text, say.away_never, say.away_retry.format(n=RETRY_S))
+    st.html(_state("◌", say.away_title, *(el("p", line) for line in lines), kind="away"))
+
+
+def nothing_yet(locale: Locale) -> None:
     """The store answers and has never counted a message."""
+    say = Shell(locale.language)
     commands = el("pre", "undertone demo\nundertone replay FILE --speed 60", class_="ut-mono", tabindex="0")
-    st.html(_state("○", W.empty_title, el("p", W.empty_text), el("p", W.empty_try), commands, kind="empty"))
+    st.html(_state("○", say.empty_title, el("p", say.empty_text), el("p", say.empty_try), commands, kind="empty"))
+
+
+def _stop(locale: Locale, mark: str, title: str, *body: Html, kind: str) -> NoReturn:
+    st.html(join(brand.masthead(Shell(locale.language)), _state(mark, title, *body, kind=kind)))
+    st.stop()
 
 
 def _state(mark: str, title: str, *body: Html, kind: str) -> Html:

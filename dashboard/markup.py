@@ -18,6 +18,7 @@ TEXT_LIMIT: Final = 500
 # Marks that turn the reading direction of what follows: a headline must not reorder the page around it.
 _BIDI = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_INWARD = re.compile(r"[a-z]*\?[!-~]*")
 _VOID = frozenset({"br", "hr"})
 _FORBIDDEN = frozenset({"script", "style", "iframe", "object", "embed", "link", "meta", "base", "form"})
 
@@ -55,8 +56,9 @@ def safe_url(url: str | None) -> str | None:
 def el(tag: str, *children: str | None, **attributes: str | None) -> Html:
     """An element with escaped children. ``class_`` and ``aria_label`` become ``class`` and ``aria-label``.
 
-    A child that is not :class:`Html` is text and is escaped. An ``href`` must be a query (``?…``) or satisfy
-    :func:`safe_url`; event handlers and active elements are refused, so that a mistake fails a test, not a reader.
+    A child that is not :class:`Html` is text and is escaped. An ``href`` must be a query, of this page or of another
+    one of ours (``?…``, ``trends?…``), or satisfy :func:`safe_url`; event handlers and active elements are refused, so
+    that a mistake fails a test, not a reader.
     """
     if not _NAME.fullmatch(tag) or tag in _FORBIDDEN:
         raise ValueError(f"element {tag!r} is not allowed here")
@@ -67,7 +69,7 @@ def el(tag: str, *children: str | None, **attributes: str | None) -> Html:
             continue
         if not _NAME.fullmatch(key) or key.startswith("on") or key in {"src", "srcdoc", "action", "formaction"}:
             raise ValueError(f"attribute {key!r} is not allowed here")
-        if key == "href" and not (value.startswith("?") or safe_url(value)):
+        if key == "href" and not (_INWARD.fullmatch(value) or safe_url(value)):
             raise ValueError(f"href {value!r} is not allowed here: valid is http, https or a query")
         written.append(f'{key}="{html.escape(value, quote=True)}"')
     inside = "".join(c if isinstance(c, Html) else html.escape(c, quote=True) for c in children if c is not None)

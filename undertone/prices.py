@@ -85,6 +85,15 @@ class Prices:
                 moves.setdefault(last, Move(symbol, begin, end, float(prices[first]), float(prices[last])))
         return list(moves.values())
 
+    def between(self, symbol: str, begin: datetime, end: datetime) -> list[tuple[datetime, float]]:
+        """The prices of a symbol in [begin, end), in order of time, to draw them."""
+        times, prices = self._series.get(symbol.upper(), (np.array([], np.int64), np.array([])))
+        first, last = (int(np.searchsorted(times, round(at.timestamp()))) for at in (begin, end))
+        return [
+            (datetime.fromtimestamp(int(at), UTC), float(price))
+            for at, price in zip(times[first:last], prices[first:last], strict=True)
+        ]
+
 
 def _rows(path: Path) -> Iterator[tuple[str, datetime, float]]:
     columns: list[str] = []

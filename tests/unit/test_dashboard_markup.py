@@ -74,6 +74,13 @@ def test_a_good_url_opens_elsewhere_without_a_handle_on_the_page() -> None:
     assert "noopener" in (attributes["rel"] or "")
 
 
+def test_a_link_to_another_page_is_no_way_out() -> None:
+    assert _Tags(el("a", "x", href="trends?topic=M%26A")).tags == [("a", {"href": "trends?topic=M%26A"})]
+    for href in ("//evil.example?", "trends/../?x", "javascript:?x", "data:?", "?a b", "Trends?x"):
+        with pytest.raises(ValueError, match="href"):
+            el("a", "x", href=href)
+
+
 def test_a_link_cannot_be_made_with_an_unsafe_address() -> None:
     with pytest.raises(ValueError, match="href"):
         el("a", "x", href="javascript:alert(1)")

@@ -1,0 +1,149 @@
+"""What was read from the store: kept while it is true, and shown with its age while the store is away.
+
+Streamlit's own caches copy what they hold on every use and forget it when the reading fails; a page that refreshes
+every few seconds needs neither. What is kept is shared by all visitors and must not be changed by them.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final, Generic, ParamSpec, TypeVar
+
+from redis.exceptions import RedisError
+
+from undertone.errors import StoreError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRY_S: Final = 3.0
+"""While the store is away one visitor asks again this often, and the others do not wait for it."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One value, when it was read, and the lock of whoever reads it anew."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    value: object = None
+    read_s: float = -1.0
+
+
+@dataclass(slots=True)
+class Link:
+    """How the store of one URL answers; times by the monotonic clock, s, None for never."""
+
+    lost_s: float | None = None
+    tried_s: float = 0.0
+    answered_s: float | None = None
+
+
+class Keeper:
+    """All that is kept. ``clock`` is in seconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, OrderedDict[Hashable, _Kept]] = defaultdict(OrderedDict)
+        self._links: dict[str, Link] = {}
+        self._lock = threading.Lock()
+
+    def get(self, url: str, kind: str, key: Hashable, ttl_s: float, most: int, read: Callable[[], T]) -> T:
+        """The value of ``key``, read anew if it is older than ``ttl_s``; the last one while the store is away.
+
+        Of a kind, ``most`` values are kept: the one that was not used for longest goes first.
+
+        Raises:
+            StoreError: if the store is away and there is no last one.
+            RedisError: likewise.
+        """
+        with self._lock:
+            mine = self._kept[kind]
+            one = mine.get(key)
+            if one is None:
+                one = mine[key] = _Kept()
+                while len(mine) > most:
+                    mine.popitem(last=False)
+            else:
+                mine.move_to_end(key)
+            link = self._links.setdefault(url, Link())
+        known = one.read_s >= 0
+        if known and self._clock() - one.read_s < ttl_s:
+            return one.value  # type: ignore[return-value]
+        if link.lost_s is not None and self._clock() - link.tried_s < RETRY_S:
+            return self._last(one, StoreError("the store has not answered lately; it is asked again soon"))
+        # Whoever comes second takes the last value rather than read the same again, if there is one.
+        if not one.lock.acquire(blocking=not known):
+            return one.value  # type: ignore[return-value]
+        try:
+            if one.read_s >= 0 and self._clock() - one.read_s < ttl_s:
+                return one.value  # type: ignore[return-value]
+            return self._read(link, one, read)
+        finally:
+            one.lock.release()
+
+    def _read(self, link: Link, one: _Kept, read: Callable[[], T]) -> T:
+        try:
+            value = read()
+        except (RedisError, StoreError) as error:
+            link.tried_s = self._clock()
+            if link.lost_s is None:
+                link.lost_s = link.tried_s
+            return self._last(one, error)
+        one.value, one.read_s = value, self._clock()
+        link.lost_s, link.answered_s = None, one.read_s
+        return value
+
+    @staticmethod
+    def _last(one: _Kept, error: Exception) -> T:  # type: ignore[type-var]
+        if one.read_s < 0:
+            raise error
+        return one.value  # type: ignore[return-value]
+
+    def gone_ms(self, url: str) -> float | None:
+        """For how long the store has not answered, None if it does."""
+        link = self._links.get(url)
+        if link is None or link.lost_s is None:
+            return None
+        return (self._clock() - (link.lost_s if link.answered_s is None else link.answered_s)) * 1000
+
+    def drop(self, kind: str, key: Hashable) -> None:
+        """Keep this no longer."""
+        with self._lock:
+            self._kept[kind].pop(key, None)
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
+            self._links.clear()
+
+
+KEEPER: Final = Keeper()
+
+
+class Reading(Generic[P, T]):
+    """A function that reads from the store, and whose answers are kept. Its arguments are hashable, first the URL."""
+
+    def __init__(self, read: Callable[P, T], ttl_s: float, most: int) -> None:
+        functools.update_wrapper(self, read)
+        self._read, self._ttl_s, self._most = read, ttl_s, most
+        self._kind = f"{read.__module__}.{read.__qualname__} {ttl_s}"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (args, *kwargs.items()) if kwargs else args
+        read = functools.partial(self._read, *args, **kwargs)
+        return KEEPER.get(str(args[0]), self._kind, key, self._ttl_s, self._most, read)
+
+    def drop(self, *args: Hashable) -> None:
+        """Read this anew when it is asked for next: the reader has just changed it."""
+        KEEPER.drop(self._kind, args)
+
+
+def kept(ttl_s: float, most: int = 64) -> Callable[[Callable[P, T]], Reading[P, T]]:
+    """Keep what a function reads from the store for ``ttl_s``, the ``most`` used answers of it."""
+    return lambda read: Reading(read, ttl_s, most)

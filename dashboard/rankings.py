@@ -1,0 +1,57 @@
+"""Section of Trends: which topics and companies the stories of the range are of; each name sets the filter."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboard import address, windows
+from dashboard.filters import Filters
+from dashboard.locale import signed
+from dashboard.markup import Html, el, plain
+from dashboard.visit import Visit
+from dashboard.words.trends import Trends
+from undertone.trends import Counts
+
+RANKED: Final = 8
+NAME_LIMIT: Final = 60
+
+
+def tables(visit: Visit, chosen: Filters, now_ms: int) -> Html:
+    """Two tables side by side."""
+    say, asked = Trends(visit.locale.language), chosen.asked
+    found = windows.ranking(visit.url, asked.streams, *chosen.span.bounds_ms(now_ms), now_ms)
+    by_topic = _table(visit, say.by_topic, windows.by_topic(found, asked.entity), "topic", asked.topic)
+    by_entity = _table(visit, say.by_entity, windows.by_entity(found, asked.topic), "entity", asked.entity)
+    return el("div", by_topic, by_entity, class_="ut-tables")
+
+
+def _table(visit: Visit, title: str, found: dict[str, Counts], kind: str, chosen: str) -> Html:
+    say = Trends(visit.locale.language)
+    if not found:
+        return el("div", el("h3", title), el("p", say.nothing_linked, class_="ut-facts"), class_="ut-rank")
+    headings = (say.column_name, say.column_mix, visit.locale.units.stories, say.column_net)
+    head = el("thead", el("tr", *(el("th", name, scope="col") for name in headings)))
+    largest = max(counts.total_stories for counts in found.values()) or 1
+    shown = [*found][:RANKED]
+    if chosen in found and chosen not in shown:
+        shown[-1] = chosen
+    rows = [_row(visit, name, found[name], largest, kind, chosen) for name in shown]
+    return el("div", el("h3", title), el("table", head, el("tbody", *rows)), class_="ut-rank")
+
+
+def _row(visit: Visit, name: str, counts: Counts, largest: int, kind: str, chosen: str) -> Html:
+    units = visit.locale.units
+    target = address.here("trends", **{kind: "" if name == chosen else name, "at": ""})
+    current = "true" if name == chosen else None
+    label = el("a", plain(name, NAME_LIMIT), href=target, target="_self", aria_current=current)
+    negative, neutral, positive = counts.stories
+    parts = (("negative", negative), ("neutral", neutral), ("positive", positive))
+    pieces = (el("i", class_=f"ut-{tone}", style=f"width:{100 * n / largest:.2f}%") for tone, n in parts)
+    words = f"{units.negative} {negative}, {units.neutral} {neutral}, {units.positive} {positive}"
+    mix = el("div", *pieces, class_="ut-mix", role="img", aria_label=words, title=words)
+    cells = (
+        el("td", mix),
+        el("td", visit.locale.number(counts.total_stories), class_="ut-number"),
+        el("td", signed(counts.net), class_="ut-number"),
+    )
+    return el("tr", el("th", label, scope="row", dir="auto"), *cells)

@@ -1,0 +1,96 @@
+"""The frame around every page: name, freshness, who reads and how. Drawn by the app before the page itself."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import streamlit as st
+
+from dashboard import address, brand, guard, reads
+from dashboard.access import Person
+from dashboard.kept import KEEPER
+from dashboard.locale import UTC_NAME, Locale, zone
+from dashboard.markup import Html, el
+from dashboard.visit import Visit
+from dashboard.words import LANGUAGES, Language
+from dashboard.words.shell import Shell
+
+QUIET_AFTER_MS: Final = 60_000
+ZONES: Final = (
+    UTC_NAME, "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Tokyo", "Asia/Kolkata", "Australia/Sydney",
+    "Europe/London", "Europe/Paris", "Europe/Berlin", "Europe/Zurich", "America/New_York", "America/Chicago",
+    "America/Los_Angeles", "America/Sao_Paulo",
+)  # fmt: skip
+
+
+def locale() -> Locale:
+    """How the reader reads: as the URL says, else as their browser does."""
+    language = address.value("lang", LANGUAGES)
+    if not language:
+        language = "zh" if (st.context.locale or "").lower().startswith("zh") else "en"
+    name = address.value("zone") or st.context.timezone or UTC_NAME
+    return Locale(cast("Language", language), name if zone(name) else UTC_NAME)
+
+
+def reading(current: Locale, person: Person) -> None:
+    """The choice of language and zone, and who is signed in, in one quiet menu."""
+    say = Shell(current.language)
+    own = st.context.timezone or UTC_NAME
+    zones = [*dict.fromkeys([current.zone_name, *([own] if zone(own) else []), *ZONES])]
+    address.seed("reading", {"lang": current.language, "zone": current.zone_name})
+    label = f"{LANGUAGES[current.language]} · {current.offset(guard.wall_ms())}"
+    with st.popover(label, help=say.reading, key="reading", icon=":material/language:"):
+        language = st.segmented_control(
+            say.tongue, [*LANGUAGES], key="lang", required=True, format_func=LANGUAGES.__getitem__
+        )
+        chosen = st.selectbox(
+            say.zone, zones, key="zone",
+            format_func=lambda name: say.zone_browser.format(zone=name) if name == own else name,
+        )  # fmt: skip
+        if person.signed_in:
+            st.text(say.signed_in.format(name=person.name, role=getattr(say, person.role.word)))
+            st.button(say.sign_out, on_click=st.logout, key="sign-out")
+    before = (current.language, current.zone_name)
+    address.settle(
+        "reading",
+        {"lang": language, "zone": chosen},
+        {"lang": language or "", "zone": chosen or ""} if (language, chosen) != before or _asked() else {},
+    )
+    if (language, chosen) != before:
+        st.rerun()
+
+
+def strip(visit: Visit) -> None:
+    """How fresh the page is."""
+    with guard.calm(visit.locale):
+        st.html(brand.masthead(Shell(visit.locale.language), _pulse(visit)))
+
+
+def _pulse(visit: Visit) -> Html:
+    """Freshness by shape and word, never by colour alone."""
+    say, locale_ = Shell(visit.locale.language), visit.locale
+    health, now_ms = reads.health(visit.url, visit.streams), visit.now_ms()
+    gone_ms = KEEPER.gone_ms(visit.url)
+    if gone_ms is not None:
+        kind, mark, state = "stopped", "◌", say.away.format(gone=locale_.age(gone_ms))
+    elif now_ms < 0:
+        kind, mark, state = "quiet", "○", say.waiting
+    elif not health.workers:
+        kind, mark, state = "stopped", "■", say.no_worker
+    elif health.age_ms > QUIET_AFTER_MS:
+        kind, mark, state = "quiet", "◌", say.quiet.format(age=locale_.age(health.age_ms))
+    else:
+        kind, mark, state = "live", "●", say.live
+    notes = []
+    if now_ms >= 0:
+        notes.append(say.event_time.format(when=locale_.moment(now_ms, year=True)))
+    if now_ms >= 0 and kind == "live":
+        notes.append(say.data_age.format(age=locale_.age(health.age_ms)))
+    if gone_ms is not None:
+        notes.append(say.away_last.format(gone=locale_.age(gone_ms), age=locale_.age(health.age_ms)))
+    strong = el("strong", el("span", mark, aria_hidden="true", class_="ut-dot"), f" {state}")
+    return el("p", strong, el("span", " · ".join(notes)), class_=f"ut-pulse ut-{kind}", role="status")
+
+
+def _asked() -> bool:
+    return any(name in st.query_params for name in address.CARRIED)

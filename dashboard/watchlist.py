@@ -1,0 +1,131 @@
+"""Section of Now: sentiment and volume of what the reader watches. Kept by name for who signed in, else in the URL."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from dashboard import address, reads, topic_entity, windows
+from dashboard.guard import store
+from dashboard.kept import kept
+from dashboard.locale import percent, signed
+from dashboard.markup import Html, el, join
+from dashboard.ranges import DAY, HOUR, Range
+from dashboard.sparkline import sparkline
+from dashboard.visit import Visit
+from dashboard.words.now import Now
+from undertone.trends import Counts, total
+from undertone.view_store import WATCHED, ViewStore
+
+SPAN: Final = Range("1d", DAY, HOUR, HOUR)
+MOST_TOLD: Final = 6
+OFFERED: Final = 300
+KEPT_S: Final = 5.0
+
+
+@kept(KEPT_S, most=256)
+def _stored(url: str, person: str) -> tuple[str, ...] | None:
+    found = ViewStore(store(url).redis).watchlist(person)
+    return None if found is None else tuple(found)
+
+
+def choose(visit: Visit) -> tuple[str, ...]:
+    """Draw the heading with the choice of what is watched, and return it; empty if the reader never chose."""
+    say = Now(visit.locale.language)
+    offered = options(visit)
+    current = _current(visit)
+    address.seed("watch", {"watch": list(current)})
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="watch-head"
+    ):
+        st.html(el("h2", say.watchlist, el("small", say.watchlist_note), class_="ut-heading"))
+        with st.popover(say.choose, key="watch-choose"):
+            chosen = st.multiselect(
+                say.choose_what,
+                [*dict.fromkeys([*current, *offered])],
+                key="watch",
+                max_selections=WATCHED,
+                format_func=lambda word: topic_entity.title(word, visit.locale),
+            )
+            where = say.kept_for.format(name=visit.person.name) if visit.person.signed_in else say.kept_in_url
+            st.html(el("p", where, class_="ut-facts"))
+    if visit.person.signed_in:
+        if tuple(chosen) != current:
+            ViewStore(store(visit.url).redis).watch(visit.person.name, chosen)
+            _stored.drop(visit.url, visit.person.name)
+        address.settle("watch", {"watch": chosen}, {})
+    else:
+        address.settle("watch", {"watch": chosen}, {"watch": chosen})
+    return tuple(chosen)
+
+
+def options(visit: Visit) -> list[str]:
+    """What may be watched: the companies of the last day, most told of first, then the topics."""
+    ranked = _ranking(visit)
+    companies = [topic_entity.key(entity=name) for name in windows.by_entity(ranked, "")][:OFFERED]
+    return companies + [topic_entity.key(topic=name) for name in windows.by_topic(ranked, "")]
+
+
+def table(visit: Visit, chosen: tuple[str, ...]) -> Html:
+    """One row for each that is watched, and one for all together."""
+    say, now_ms = Now(visit.locale.language), visit.now_ms()
+    words = chosen or tuple(options(visit)[:MOST_TOLD])
+    if not words:
+        return el("p", say.nothing_watched, class_="ut-none")
+    rows, all_bars, all_before = [], [Counts() for _ in range(SPAN.span_s // SPAN.bar_s)], Counts()
+    for word in words:
+        bars, before = _counts(visit, word, now_ms)
+        all_bars = [a + b for a, b in zip(all_bars, bars, strict=True)]
+        all_before = all_before + before
+        entity, _, topic = word.partition(topic_entity.SEPARATOR)
+        target = address.link("trends", entity=entity, topic=topic)
+        name = el("a", topic_entity.title(word, visit.locale), href=target, target="_self")
+        rows.append(_row(visit, say, name, bars, before))
+    if len(words) > 1:
+        rows.append(_row(visit, say, el("strong", say.together), all_bars, all_before))
+    units = visit.locale.units
+    headings = (say.column_name, say.column_spark, units.stories, say.column_change, units.net, units.negative_share)
+    head = el("thead", el("tr", *(el("th", one, scope="col") for one in headings)))
+    note = None if chosen else el("p", say.most_told, class_="ut-facts")
+    return join(note, el("table", head, el("tbody", *rows), class_="ut-watch"))
+
+
+def _current(visit: Visit) -> tuple[str, ...]:
+    if visit.person.signed_in:
+        return tuple(filter(topic_entity.valid, _stored(visit.url, visit.person.name) or ()))
+    return tuple(filter(topic_entity.valid, address.values("watch")))
+
+
+def _ranking(visit: Visit) -> windows.Ranking:
+    now_ms = visit.now_ms()
+    start_ms, end_ms = SPAN.bounds_ms(now_ms)
+    return windows.ranking(visit.url, visit.streams, start_ms, end_ms, now_ms)
+
+
+def _counts(visit: Visit, word: str, now_ms: int) -> tuple[list[Counts], Counts]:
+    asked, known = topic_entity.asked(word, visit.streams), reads.topics(visit.url)
+    bars = windows.bars(visit.url, asked, known, SPAN, now_ms)
+    before = windows.bars(visit.url, asked, known, SPAN, now_ms, DAY)
+    return [*bars.values()], total(before.values())
+
+
+def _row(visit: Visit, say: Now, name: Html, bars: list[Counts], before: Counts) -> Html:
+    locale, counts = visit.locale, total(bars)
+    words = say.spark_watch.format(n=counts.total_stories, negative=counts.stories[0])
+    change = "–"
+    if before.total_stories:
+        ratio = counts.total_stories / before.total_stories - 1
+        change = f"{'▲' if ratio > 0 else '▼' if ratio < 0 else '='} {abs(ratio):.0%}"
+    cells = (
+        locale.number(counts.total_stories),
+        change,
+        signed(counts.net) if counts.total_messages else "–",
+        percent(counts.negative_share) if counts.total_stories else "–",
+    )
+    return el(
+        "tr",
+        el("th", name, scope="row", dir="auto"),
+        el("td", sparkline(bars, words)),
+        *(el("td", cell, class_="ut-number") for cell in cells),
+    )
