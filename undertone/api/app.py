@@ -138,7 +138,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     ours: Service = request.app.state.service
-    log.warning("Redis does not answer: %s", type(error).__name__)
+    log.warning("Redis does not answer: %s: %s", type(error).__name__, error)
     detail = "Redis does not answer: nothing can be read until it does"
     return _respond(request, ApiError("store", detail, retry_after_s=STORE_RETRY_S, data_age_s=ours.data_age_s()))
 

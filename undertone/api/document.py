@@ -44,6 +44,7 @@ _ERRORS = {
     413: "The request has a body.",
     414: "The query has more than 4,096 bytes.",
     422: "A parameter cannot be used, or the range is too large; `detail` says what is valid.",
+    431: "The headers have more than 16,384 bytes.",
     429: "Too many requests, or too many streams; `Retry-After` says when to ask again.",
     503: "Redis does not answer, or the server has no room; `data_age_s` says how old its newest data was.",
 }

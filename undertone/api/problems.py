@@ -24,6 +24,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "range": (422, "The range is too large for one answer"),
     "rate": (429, "Too many requests"),
     "streams": (429, "Too many streams"),
+    "headers": (431, "The headers are too long"),
     "internal": (500, "The server made a mistake"),
     "store": (503, "The data cannot be reached"),
     "busy": (503, "The server has no room"),

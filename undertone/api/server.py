@@ -12,12 +12,12 @@ from fastapi import FastAPI
 
 from undertone.api.app import build
 from undertone.api.service import wall_ms
+from undertone.api.shield import MOST_HEADER_BYTES
 from undertone.api.tokens import TokenStore
 from undertone.errors import SettingsError
 from undertone.settings import Settings
 from undertone.store import Store
 
-MOST_HEADER_BYTES = 16_384
 MOST_CONNECTIONS = 256
 """Beside those of the alert stream. Who comes later is told 503 before anything is read."""
 GRACE_S = 5
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.api_host,
                 port=settings.api_port,
-                http="h11",  # the parser that bounds headers
+                http="h11",  # the parser that bounds what is not yet whole
                 ws="none",
                 h11_max_incomplete_event_size=MOST_HEADER_BYTES,
                 limit_concurrency=MOST_CONNECTIONS + settings.api_streams,

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from undertone.api.problems import MEDIA_TYPE, ApiError, encode
 
 MOST_QUERY_BYTES = 4_096
+MOST_HEADER_BYTES = 16_384
 
 log = logging.getLogger("undertone.api.access")
 
@@ -81,6 +82,8 @@ class Shield:
             return ApiError("host", f"this server answers to {', '.join(sorted(self._hosts))} only")
         if len(scope["query_string"]) > MOST_QUERY_BYTES:
             return ApiError("too-long", f"the query has {len(scope['query_string']):,} bytes: valid is up to 4,096")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            return ApiError("headers", f"the headers have more than {MOST_HEADER_BYTES:,} bytes: send fewer")
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             return ApiError("body", "send no body: everything here is asked by GET", headers={"Connection": "close"})
         return None

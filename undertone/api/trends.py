@@ -49,7 +49,7 @@ def trends(request: Request, query: Annotated[TrendsQuery, Query()]) -> Response
     # Before the counts: a window that models know and counts do not is younger, not wrong.
     place = (query.stream, chosen.size_s, chosen.start_ms, chosen.end_ms)
     models = reader.models(*place) if query.models else {}
-    windows = reader.windows(*place, series=series)
+    windows = reader.windows(*place, series=series) if series else {}  # no worker has started yet
     shape = shapes.Trends(
         stream=query.stream,
         topic=topic,
