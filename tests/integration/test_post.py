@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from typer.testing import CliRunner
 
 from stream.couriers import Courier, everything
 from stream.post import Post
@@ -16,6 +19,7 @@ from tests.listener import Listener, status
 from tests.servers import wait_until
 from undertone import keys
 from undertone.alert_store import AlertStore, Outgoing, Publication
+from undertone.cli.application import app
 from undertone.errors import InputError
 from undertone.messages import Alert, Severity
 from undertone.rules import Receiver, Webhook
@@ -93,13 +97,31 @@ def until(condition: Callable[[], object], what: str) -> None:
     wait_until(condition, PATIENCE_S, what)
 
 
+def printed(*words: str) -> str:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def command(*words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed(*words).splitlines()]
+
+
 def test_a_budget_holds_the_rest_of_a_day_counts_it_and_lets_critical_alerts_through(
-    alerts: AlertStore, token: str, listeners: Callable[[], Listener], posts: Callable[..., Post]
+    alerts: AlertStore,
+    token: str,
+    redis_url: str,
+    listeners: Callable[[], Listener],
+    posts: Callable[..., Post],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("UNDERTONE_REDIS_URL", redis_url)
     desk, ops = listeners(), listeners()
     post = posts()
-    routes = "routes: [{to: [desk], budget: {per_day: 2}, continue: true}, {to: [ops]}]"
-    post.use(parse(receivers(desk=desk, ops=ops) + routes))
+    rules = receivers(desk=desk, ops=ops)
+    rules += "routes: [{to: [desk], budget: {per_day: 2}, continue: true}, {to: [ops]}]"
+    post.use(parse(rules))
     for number in range(4):
         tell(alerts, token, numbered(number))
     tell(alerts, token, numbered(4, severity=Severity.CRITICAL))
@@ -108,6 +130,15 @@ def test_a_budget_holds_the_rest_of_a_day_counts_it_and_lets_critical_alerts_thr
     until(lambda: alerts.tally("desk", DAY) == {"sent": 3, "held:budget": 2}, "the count")
     assert alerts.deliveries(f"{3:016x}")["desk:1"].startswith("held:budget ")
     until(lambda: alerts.tally("ops", DAY) == {"sent": 5}, "the other's count")
+
+    file = tmp_path / "rules.yaml"
+    file.write_text(rules)
+    counted = command("rules", "sent", str(file), "--day", DAY, "--json")
+    assert counted[0]["receivers"]["desk"] == {"sent": 3, "held:budget": 2}
+    assert "held:budget 2" in printed("rules", "sent", str(file), "--day", DAY)
+    ends = {one["receiver"]: one["outcome"] for one in command("alerts", "deliveries", f"{3:016x}", "--json")}
+    assert ends == {"desk": "held:budget", "ops": "ok"}
+    assert "held:budget" in printed("alerts", "deliveries", f"{3:016x}")
 
 
 def test_what_is_silenced_or_in_a_told_incident_goes_to_nobody(

@@ -10,6 +10,7 @@ import typer
 
 from undertone.cli import alert_actions
 from undertone.cli.alert_output import AlertId, about, alert_store, found, panel, plain, print_alert
+from undertone.cli.deliveries import deliveries
 from undertone.cli.group import group
 from undertone.cli.options import Json, RedisUrl, settings
 from undertone.cli.output import console, print_json, table
@@ -105,6 +106,7 @@ def show(
     console().print(plain(paragraph(told, language.value)), markup=False, highlight=False)
 
 
+alerts.command(epilog="Example: undertone alerts deliveries a1b2c3 --json")(deliveries)
 alerts.command(epilog="Example: undertone alerts ack a1b2c3 --by maria")(alert_actions.ack)
 alerts.command(epilog="Example: undertone alerts unack a1b2c3 --by maria")(alert_actions.unack)
 alerts.command(epilog="Example: undertone alerts assign a1b2c3 --to bob --by maria")(alert_actions.assign)
