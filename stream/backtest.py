@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,13 +25,22 @@ from stream.recorded_stories import RecordedStories
 from stream.recording import HOUR_MIN, MINUTE_MS, Recording
 from stream.scored_log import ScoredLog
 from stream.takeover import takeovers
-from undertone.messages import Alert, from_ms
+from undertone.messages import Alert, Severity, from_ms
 from undertone.rules import Rules
 
 TAIL_MIN = 360
 """Minutes that are looked at after the last message: until then its widest window holds something."""
 LATE_HOURS = 2
 """Empty hours that the watch has read into history before the first that it looks at."""
+
+
+class News(NamedTuple):
+    """What happened to an alert. Quiet is news of an incident that people know already."""
+
+    at: datetime
+    what: str
+    quiet: bool
+    severity: Severity
 
 
 @dataclass(slots=True)
@@ -40,24 +50,28 @@ class Ringing:
     Attributes:
         alert: As it was when it fired, but of the highest severity that it reached.
         incident: Names the event that it tells of, together with others.
-        told: What happened to it, when, and whether it was quiet: news of an incident that people know already.
+        told: What happened to it; the first is that it fired.
         stories: Positions of the stories that were evidence of it.
     """
 
     alert: Alert
     incident: str
-    told: list[tuple[datetime, str, bool]] = field(default_factory=list)
+    told: list[News] = field(default_factory=list)
     stories: set[str] = field(default_factory=set)
+
+    @property
+    def fired_at(self) -> datetime:
+        return self.alert.fired_at
 
     @property
     def notifications(self) -> int:
         """How often people would have been told of it; that it is over is not counted."""
-        return sum(not quiet and what != What.RESOLVED for _, what, quiet in self.told)
+        return sum(not one.quiet and one.what != What.RESOLVED for one in self.told)
 
     @property
     def resolved_at(self) -> datetime | None:
         """When it was over; None if it was not by the end of the log."""
-        return next((at for at, what, _ in self.told if what == What.RESOLVED), None)
+        return next((one.at for one in self.told if one.what == What.RESOLVED), None)
 
 
 def backtest(
@@ -131,7 +145,8 @@ class _Walk:
             self._ringing[episode.key] = ringing
             self.found.append(ringing)
         ringing = self._ringing[episode.key]
-        ringing.told.append((from_ms((minute + 1) * MINUTE_MS), change.what.value, change.quiet))
+        at = from_ms((minute + 1) * MINUTE_MS)
+        ringing.told.append(News(at, change.what.value, change.quiet, episode.severity))
         ringing.stories.update(one.position for one in self._stories.evidence(rows))
         if episode.severity is not ringing.alert.severity:
             ringing.alert = msgspec.structs.replace(ringing.alert, severity=episode.severity)

@@ -127,7 +127,7 @@ def told_of(log: ScoredLog, rules: Rules) -> list[tuple[object, ...]]:
 
 def rung(ringing: Ringing) -> tuple[object, ...]:
     alert = ringing.alert
-    told = [(int(at.timestamp()) // 60, what, quiet) for at, what, quiet in ringing.told]
+    told = [(int(one.at.timestamp()) // 60, one.what, one.quiet) for one in ringing.told]
     tails = tuple(f"{one:.8g}" for one in (alert.p_count, alert.p_share, alert.expected))
     return (alert.rule, alert.topic or "", alert.entity or "", alert.stories, *tails, *told)
 

@@ -8,6 +8,7 @@ import typer
 
 from undertone.cli.alerts import alerts
 from undertone.cli.api import api
+from undertone.cli.backtest import backtest
 from undertone.cli.dead_letters import dead_letters
 from undertone.cli.demo import demo
 from undertone.cli.doctor import doctor
@@ -61,6 +62,9 @@ app.command(epilog="Example: undertone watch --webhook-url https://hooks.example
 app.command(epilog="Example: undertone dashboard --redis-url redis://redis:6379/0 --port 8501")(dashboard)
 app.command(epilog='Example: undertone produce --stream comments "$TSLA looks weak after the recall"')(produce)
 app.command(epilog="Example: undertone replay tweets.jsonl.gz --stream comments --source twitter --speed 60")(replay)
+app.command(
+    epilog="Example: undertone backtest --source scored.parquet --from 2014-02-01 --to 2014-03-01 --out report"
+)(backtest)
 app.command(epilog='Example: undertone score "Acme cuts its forecast" "Acme wins a contract"')(score)
 app.command(epilog='Example: undertone explain "Acme plunges as it warns on profit"')(explain)
 app.command(epilog="Example: undertone trends --stream news --entity AAPL --window 1h --json")(trends)
