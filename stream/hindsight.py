@@ -99,7 +99,8 @@ class Hindsight(Lookout):
         def history(until: int, hours: int) -> usual.History:
             return self.recording.history(until, hours, columns)
 
-        found = usual.levelled(usual.narrowed(fitted, columns), hour, history, self._takeovers)
+        lift = self._lift(fitted, hour)
+        found = usual.levelled(usual.narrowed(fitted, columns), hour, history, self._takeovers, lift=lift)
         return found.spread(columns, fitted.columns)
 
     def _scope(self, rule: Rule) -> Bools:

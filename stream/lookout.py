@@ -12,7 +12,7 @@ import numpy as np
 
 from stream import detector, silent, usual
 from stream.alerting import Episodes
-from stream.baseline import DAY_H, RECENT_H, Bools, Ints, ShareBaseline
+from stream.baseline import DAY_H, RECENT_H, Bools, Floats, Ints, ShareBaseline
 from stream.episode import Change, Episode, See, What
 from stream.headroom import Headroom
 from stream.incidents import Past
@@ -193,9 +193,7 @@ class Lookout:
         self._baselines(hour)
         fitted = self._fitted
         assert fitted is not None, "baselines have been made"
-        _, total, usable = self.rings.history(hour, RECENT_H)
-        topics = (self.rings.kinds == TOPIC).astype(np.float64)
-        stream, known = (total @ topics)[:, None], np.asarray(usable.any(axis=1))[:, None]
+        stream, known = self._stream_before(hour)
         mean = silent.expected(fitted.feed, hour - fitted.hour, stream, known, minute=minute, minutes=pause.minutes)
         return mean, float(fitted.feed.dispersion.max())
 
@@ -278,4 +276,14 @@ class Lookout:
         return found
 
     def _levelled(self, fitted: usual.Fitted, hour: int) -> usual.Baselines:
-        return usual.levelled(fitted, hour, self.rings.history, self._takeovers)
+        lift = self._lift(fitted, hour)
+        return usual.levelled(fitted, hour, self.rings.history, self._takeovers, lift=lift)
+
+    def _lift(self, fitted: usual.Fitted, hour: int) -> float:
+        stream, known = self._stream_before(hour)
+        return usual.lift(fitted.feed, hour - fitted.hour, stream, known)
+
+    def _stream_before(self, hour: int) -> tuple[Floats, Bools]:
+        """Stories of the whole stream in the last RECENT_H hours, and which of these are known."""
+        _, total, usable = self.rings.history(hour, RECENT_H)
+        return total @ (self.rings.kinds == TOPIC).astype(np.float64), np.asarray(usable.any(axis=1))

@@ -71,12 +71,12 @@ def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int
     Args:
         fit: From :func:`fit_feed`.
         later: Hours from the one fitted for to the one in which the pause begins.
-        counts: (RECENT_H, 1) stories of the hours before that one.
+        counts: (RECENT_H,) stories of the hours before that one.
         usable: The same shape; False where an hour is not known.
         minute: Minute of that hour, 0..59, in which it begins.
         minutes: How long it has lasted.
     """
-    before = fit.base[(later - RECENT_H + np.arange(RECENT_H)) % WEEK_H] * usable
+    before = fit.base[(later - RECENT_H + np.arange(RECENT_H)) % WEEK_H, 0] * usable
     seen = counts * usable
     level = min(
         (LEVEL_PRIOR + seen[-hours:].sum()) / (LEVEL_PRIOR + before[-hours:].sum()) for hours in (_RECENT_H, DAY_H)

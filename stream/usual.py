@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stream.baseline import (
+    DAY_H,
+    LEVEL_PRIOR,
     RECENT_H,
+    WEEK_H,
     Bools,
     CountBaseline,
     Fit,
@@ -29,6 +32,10 @@ DEFAULT_NEGATIVE_H = 0.3
 REFIT_H = 24
 """Profiles, rates and dispersion are fitted anew this often; in a stream's first days, each time it is an eighth
 older, and hourly in the first day of a model that had no shadow. The level follows hour by hour."""
+
+QUIET_LEVEL = 0.7
+"""Level of a whole stream over 24 hours below which the day was a quiet one, such as a holiday."""
+WAKING_H = 3
 
 History = tuple[Floats, Floats, Bools]
 """Negative stories, all stories, and which cells are usable; (hours, series) each, chronological."""
@@ -159,16 +166,46 @@ def conversions_of(
     return tuple(found)
 
 
+def lift(feed: Fit, later: int, counts: Floats, usable: Bools) -> float:
+    """By how much the level of the last day is too low for all series, since the stream has woken from a quiet day.
+
+    The morning after a holiday is as busy as any, and the level of 24 hours would take that for a surge. Where the
+    stream's level was below QUIET_LEVEL, it is lifted to that of its last WAKING_H, and never above what the profile
+    says. Both are (k + N) / (k + E), as in :func:`stream.baseline.fit_counts`.
+
+    Args:
+        feed: Of the whole stream.
+        later: Hours from the one that it was fitted for.
+        counts: (RECENT_H,) stories of the whole stream in the hours before.
+        usable: The same shape; False where an hour is not known.
+    """
+    before = feed.base[(later - RECENT_H + np.arange(RECENT_H)) % WEEK_H, 0] * usable
+    seen = counts * usable
+    day, waking = (
+        float((LEVEL_PRIOR + seen[-hours:].sum()) / (LEVEL_PRIOR + before[-hours:].sum()))
+        for hours in (DAY_H, WAKING_H)
+    )
+    return max(min(waking, 1.0) / day, 1.0) if day < QUIET_LEVEL else 1.0
+
+
 def levelled(
-    fitted: Fitted, hour: int, history: Callable[[int, int], History], takeovers: Sequence[Takeover]
+    fitted: Fitted,
+    hour: int,
+    history: Callable[[int, int], History],
+    takeovers: Sequence[Takeover],
+    *,
+    lift: float = 1.0,
 ) -> Baselines:
     """The baselines of an hour: what was fitted, with the level of the last day.
 
-    ``history`` gives that of the hours before one, and how many.
+    ``history`` gives that of the hours before one, and how many; ``lift`` is of :func:`lift`.
     """
     width, later = fitted.columns, hour - fitted.hour
     negative, total, usable = history(hour, RECENT_H)
     negative, total, usable = negative[:, :width], total[:, :width], usable[:, :width]
     negative = converted(negative, total, hour - RECENT_H, takeovers, fitted.conversions)
     negatives, shares = widened(fitted.negatives.now(later, negative, usable), fitted.shares, hour, takeovers)
-    return Baselines(hour, width, negatives, fitted.totals.now(later, total, usable), shares)
+    totals = fitted.totals.now(later, total, usable)
+    if lift != 1.0:
+        negatives, totals = (replace(one, level=one.level * lift) for one in (negatives, totals))
+    return Baselines(hour, width, negatives, totals, shares)

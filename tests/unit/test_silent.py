@@ -35,7 +35,7 @@ def fitted(hour: int, *, quiet: int = 0, seed: int = 1) -> tuple[Fit, Floats]:
     fit = fit_feed(counts, np.ones(HISTORY_H, bool), default_rate=1.0)
     if quiet:
         counts[-quiet:] = np.random.default_rng(seed + 1).poisson(rate[-quiet:] / 5)
-    return fit, counts[-RECENT_H:, None]
+    return fit, counts[-RECENT_H:]
 
 
 def severity(hour: int, minutes: int, *, quiet: int = 0, rule: Rule = RULE) -> Severity | None:
@@ -91,7 +91,7 @@ def test_nothing_is_as_likely_as_scipys_negative_binomial_says(mean: float, disp
 @given(st.integers(0, WEEK_H - 1), st.integers(0, 59), st.integers(0, 3_000), st.integers(0, 3_000))
 def test_what_is_expected_of_a_pause_adds_up(later: int, minute: int, first: int, second: int) -> None:
     base = np.random.default_rng(2).gamma(1.0, 5.0, (WEEK_H, 1))
-    fit, none = Fit(base, np.full((3, 1), 0.2)), np.zeros((RECENT_H, 1))
+    fit, none = Fit(base, np.full((3, 1), 0.2)), np.zeros(RECENT_H)
 
     def of(begin: int, minutes: int) -> float:
         hours, start = divmod(begin, 60)
