@@ -30,7 +30,7 @@ def line(visit: Visit) -> Html:
         parts.append(plain(health.model, 60))
     more = el("a", say.health_more, href=address.link("pipeline"), target="_self")
     facts = (el("span", part) for part in parts)
-    return el("section", el("h2", say.health), el("p", *facts, more), class_="ut-strip")
+    return el("section", el("h2", say.health), el("p", *facts, more), class_="ut-health")
 
 
 def lag(health: Health) -> dict[str, int]:

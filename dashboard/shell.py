@@ -25,18 +25,23 @@ ZONES: Final = (
 
 def locale() -> Locale:
     """How the reader reads: as the URL says, else as their browser does."""
-    language = address.value("lang", LANGUAGES)
-    if not language:
-        language = "zh" if (st.context.locale or "").lower().startswith("zh") else "en"
-    name = address.value("zone") or st.context.timezone or UTC_NAME
-    return Locale(cast("Language", language), name if zone(name) else UTC_NAME)
+    own = _own()
+    language, name = address.value("lang", LANGUAGES), address.value("zone")
+    return Locale(cast("Language", language or own.language), name if name and zone(name) else own.zone_name)
+
+
+def _own() -> Locale:
+    """How the reader's browser says that they read."""
+    language: Language = "zh" if (st.context.locale or "").lower().startswith("zh") else "en"
+    name = st.context.timezone or UTC_NAME
+    return Locale(language, name if zone(name) else UTC_NAME)
 
 
 def reading(current: Locale, person: Person) -> None:
     """The choice of language and zone, and who is signed in, in one quiet menu."""
     say = Shell(current.language)
-    own = st.context.timezone or UTC_NAME
-    zones = [*dict.fromkeys([current.zone_name, *([own] if zone(own) else []), *ZONES])]
+    own = _own()
+    zones = [*dict.fromkeys([current.zone_name, own.zone_name, *ZONES])]
     address.seed("reading", {"lang": current.language, "zone": current.zone_name})
     label = f"{LANGUAGES[current.language]} · {current.offset(guard.wall_ms())}"
     with st.popover(label, help=say.reading, key="reading", icon=":material/language:"):
@@ -45,18 +50,16 @@ def reading(current: Locale, person: Person) -> None:
         )
         chosen = st.selectbox(
             say.zone, zones, key="zone",
-            format_func=lambda name: say.zone_browser.format(zone=name) if name == own else name,
+            format_func=lambda name: say.zone_browser.format(zone=name) if name == own.zone_name else name,
         )  # fmt: skip
         if person.signed_in:
             st.text(say.signed_in.format(name=person.name, role=getattr(say, person.role.word)))
             st.button(say.sign_out, on_click=st.logout, key="sign-out")
-    before = (current.language, current.zone_name)
-    address.settle(
-        "reading",
-        {"lang": language, "zone": chosen},
-        {"lang": language or "", "zone": chosen or ""} if (language, chosen) != before or _asked() else {},
-    )
-    if (language, chosen) != before:
+    language, chosen = language or current.language, chosen or current.zone_name
+    # Only what is not the browser's own: an address that says no more can be read by others in their way.
+    query = {"lang": "" if language == own.language else language, "zone": "" if chosen == own.zone_name else chosen}
+    address.settle("reading", {"lang": language, "zone": chosen}, query)
+    if (language, chosen) != (current.language, current.zone_name):
         st.rerun()
 
 
@@ -90,7 +93,3 @@ def _pulse(visit: Visit) -> Html:
         notes.append(say.away_last.format(gone=locale_.age(gone_ms), age=locale_.age(health.age_ms)))
     strong = el("strong", el("span", mark, aria_hidden="true", class_="ut-dot"), f" {state}")
     return el("p", strong, el("span", " · ".join(notes)), class_=f"ut-pulse ut-{kind}", role="status")
-
-
-def _asked() -> bool:
-    return any(name in st.query_params for name in address.CARRIED)

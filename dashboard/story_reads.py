@@ -9,8 +9,11 @@ from dashboard.kept import kept
 from dashboard.ranges import HOUR
 from dashboard.windows import LIVE_S, SETTLED_AFTER_MS, SETTLED_S, Asked
 from undertone.messages import Evidence
+from undertone.text import normalise
 
 STORIES_KEPT: Final = 30
+SEARCHED: Final = 400
+"""Of the newest stories that pass the filters, so many are searched."""
 HOURS_SEARCHED: Final = 72
 HOUR_MS: Final = HOUR * 1000
 
@@ -35,6 +38,19 @@ def hour(url: str, asked: Asked, begin_ms: int, end_ms: int, now_ms: int) -> lis
     whole = (one for stream in asked.streams for one in read(url, stream, floor, floor + HOUR_MS))
     kept_ones = [one for one in whole if begin_ms <= one.published_ms < end_ms and passes(one, asked)]
     return sorted(kept_ones, key=lambda one: (-one.published_ms, one.position))
+
+
+def matching(stories: list[Evidence], wanted: str) -> list[Evidence]:
+    """The stories whose text, source or companies have every word of ``wanted``; all of them if it has none."""
+    words = normalise(wanted).split()
+    if not words:
+        return stories
+    return [one for one in stories if _has(words, one)]
+
+
+def _has(words: list[str], story: Evidence) -> bool:
+    text = normalise(" ".join((story.text, story.source, *story.entities)))
+    return all(word in text for word in words)
 
 
 def passes(story: Evidence, asked: Asked) -> bool:

@@ -21,12 +21,15 @@ def tone(story: Evidence, locale: Locale) -> Html:
     return el("span", mark, f" {word} {percent(story.p)}", class_=f"ut-tone ut-tone-{story.sentiment}")
 
 
+def link(story: Evidence) -> str:
+    """The address of a story's own page; the time says where it is kept."""
+    return address.link("stories", story=story.position, t=str(story.published_ms))
+
+
 def row(story: Evidence, locale: Locale, *notes: str) -> Html:
     """A list item; ``notes`` are said after its facts."""
     names = [plain(name, NAME_LIMIT) for name in story.entities[:ENTITIES_SHOWN]]
-    when = el(
-        "a", locale.moment(story.published_ms), href=address.link("stories", story=story.position), target="_self"
-    )
+    when = el("a", locale.moment(story.published_ms), href=link(story), target="_self")
     facts = [plain(story.source, NAME_LIMIT), plain(story.topic, NAME_LIMIT), *names, *notes]
     meta = el("small", when, " · ", " · ".join(filter(None, facts)), dir="auto")
     return el("li", tone(story, locale), el("div", outward(plain(story.text), story.url, locale.units.opens), meta))

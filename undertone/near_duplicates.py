@@ -33,9 +33,31 @@ def near(texts: Sequence[str], others: Iterable[str]) -> list[bool]:
 
     def is_near(tokens: frozenset[str]) -> bool:
         candidates = {position for token in rarest(tokens) for position in index.get(token, ())}
-        return any(
-            len(tokens & other_sets[position]) >= JACCARD * len(tokens | other_sets[position])
-            for position in candidates
-        )
+        return any(_similar(tokens, other_sets[position]) for position in candidates)
 
     return [is_near(tokens) for tokens in text_sets]
+
+
+def clusters(texts: Sequence[str]) -> list[list[int]]:
+    """Return the texts, by number, in groups of near repeats: each nearly repeats the first of its group.
+
+    Groups and their members are in the order of the texts.
+    """
+    sets = [frozenset(normalise(text).split()) for text in texts]
+    frequency = Counter(token for tokens in sets for token in tokens)
+    leaders: defaultdict[str, list[int]] = defaultdict(list)
+    found: dict[int, list[int]] = {}
+    for number, tokens in enumerate(sets):
+        kept = len(tokens) - -(-len(tokens) * 8 // 10) + 1
+        rare = sorted(tokens, key=lambda token: (frequency[token], token))[:kept]
+        candidates = sorted({one for token in rare for one in leaders.get(token, ())})
+        leader = next((one for one in candidates if _similar(tokens, sets[one])), number)
+        found.setdefault(leader, []).append(number)
+        if leader == number:
+            for token in rare:
+                leaders[token].append(number)
+    return [*found.values()]
+
+
+def _similar(tokens: frozenset[str], others: frozenset[str]) -> bool:
+    return len(tokens & others) >= JACCARD * len(tokens | others)

@@ -1,4 +1,4 @@
-"""The page Stories: what was told in the range, newest first, with filters and a search over what is kept."""
+"""The page Stories: what was told in the range, newest first, with filters and a search; and one story in full."""
 
 from __future__ import annotations
 
@@ -6,31 +6,79 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import filters, guard, story_reads
+from dashboard import address, export, filters, guard, story_page, story_reads
+from dashboard.clusters import Cluster, clustered
 from dashboard.filters import Filters
 from dashboard.markup import Html, el, join
 from dashboard.story_row import row
 from dashboard.visit import Visit
+from dashboard.words.filters import FilterWords
 from dashboard.words.stories import Stories
+from undertone.messages import Evidence
 
 REFRESH_S: Final = 5
-SHOWN_AT_ONCE: Final = 20
+SHOWN_AT_ONCE: Final = 25
+SHOWN: Final = 100
+QUERY_LIMIT: Final = 100
 
 
 def draw(visit: Visit) -> None:
     with guard.calm(visit.locale):
+        position = address.value("story")
+        if position:
+            story_page.draw(visit, position)
+            return
         chosen = filters.choose(visit)
-        _list(visit, chosen)
+        _list(visit, chosen, _search(visit))
+
+
+def _search(visit: Visit) -> str:
+    say = FilterWords(visit.locale.language)
+    address.seed("search", {"q": address.value("q")[:QUERY_LIMIT]})
+    found = st.text_input(
+        say.search, key="q", placeholder=say.search_hint, max_chars=QUERY_LIMIT, icon=":material/search:"
+    )
+    address.settle("search", {"q": found}, {"q": found})
+    return found
 
 
 @st.fragment(run_every=REFRESH_S)
-def _list(visit: Visit, chosen: Filters) -> None:
-    say, now_ms = Stories(visit.locale.language), visit.now_ms()
-    with guard.calm(visit.locale):
-        found = story_reads.newest(visit.url, chosen.asked, *chosen.span.bounds_ms(now_ms), now_ms)
-        heading: Html = el("h2", say.title, class_="ut-heading")
+def _list(visit: Visit, chosen: Filters, wanted: str) -> None:
+    say, locale, now_ms = Stories(visit.locale.language), visit.locale, visit.now_ms()
+    with guard.calm(locale):
+        kept = story_reads.newest(visit.url, chosen.asked, *chosen.span.bounds_ms(now_ms), now_ms, story_reads.SEARCHED)
+        found = clustered(story_reads.matching(kept, wanted))
+        note = say.searched.format(n=sum(len(one.tellings) for one in found), of=len(kept))
+        heading = el("h2", say.title, el("small", note), class_="ut-heading")
         if not found:
-            st.html(el("section", heading, el("p", say.none, class_="ut-none")))
+            clear = el("a", say.clear, href=address.link("stories"), target="_self")
+            none = el("div", el("p", say.none_found if wanted else say.none), clear, class_="ut-none")
+            st.html(el("section", heading, none))
             return
-        rows = [row(one, visit.locale) for one in found]
-        st.html(join(heading, el("ul", *rows[:SHOWN_AT_ONCE], class_="ut-stories")))
+        first = el("ul", *(_row(one, visit, say) for one in found[:SHOWN_AT_ONCE]), class_="ut-stories")
+        more, rest = found[SHOWN_AT_ONCE:SHOWN], None
+        if more:
+            summary = el("summary", say.more.format(n=len(more)))
+            rest = el("details", summary, el("ul", *(_row(one, visit, say) for one in more), class_="ut-stories"))
+        st.html(join(heading, first, rest))
+        export.buttons(visit, "stories", lambda: _table([one for each in found for one in each.tellings], visit))
+
+
+def _row(cluster: Cluster, visit: Visit, say: Stories) -> Html:
+    return row(cluster.tellings[-1], visit.locale, *story_page.summary(cluster, visit, say))
+
+
+def _table(stories: list[Evidence], visit: Visit) -> export.Table:
+    units, say = visit.locale.units, Stories(visit.locale.language)
+    headings = [
+        f"{say.column_time} (UTC)", units.stream, say.column_source, units.topic, units.entity, say.column_sentiment,
+        say.column_probability, say.column_text, say.column_url, say.column_position,
+    ]  # fmt: skip
+    rows = [
+        (
+            export.moment(one.published_ms), one.stream, one.source, one.topic, ", ".join(one.entities),
+            one.sentiment.value, one.p, one.text, one.url or "", one.position,
+        )
+        for one in stories
+    ]  # fmt: skip
+    return export.Table(headings, rows)

@@ -1,0 +1,45 @@
+"""Stories that tell the same: those kept whose texts nearly repeat each other, across streams and days. Pure.
+
+The worker takes what repeats within a day and a stream for copies and keeps the first only; here the firsts meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undertone.messages import Evidence
+from undertone.near_duplicates import clusters
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One story and all its kept tellings, the earliest first."""
+
+    tellings: tuple[Evidence, ...]
+
+    @property
+    def first(self) -> Evidence:
+        return self.tellings[0]
+
+    @property
+    def last_ms(self) -> int:
+        """When it was last told."""
+        return self.tellings[-1].published_ms
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where it was told, in the order of the first telling."""
+        return tuple(dict.fromkeys(one.source for one in self.tellings))
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Which companies it names."""
+        return tuple(dict.fromkeys(name for one in self.tellings for name in one.entities))
+
+
+def clustered(stories: Sequence[Evidence]) -> list[Cluster]:
+    """The stories in clusters, those told last first."""
+    ordered = sorted(stories, key=lambda one: (one.published_ms, one.position))
+    found = [Cluster(tuple(ordered[n] for n in group)) for group in clusters([one.text for one in ordered])]
+    return sorted(found, key=lambda one: (-one.last_ms, one.first.position))
