@@ -118,9 +118,13 @@ def test_without_tokens_loopback_is_open_until_one_is_made(redis_url: str) -> No
         assert client.get("/v1/topics").status_code == 401
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
-def test_it_listens_beyond_loopback_only_where_a_token_exists(redis_url: str, host: str) -> None:
-    settings = Settings(redis_url=redis_url, api_host=host)
+@pytest.mark.parametrize(
+    "place",
+    [{"api_host": "0.0.0.0"}, {"api_host": "::"}, {"api_host": "example.org"}, {"api_proxies": "127.0.0.1"}],
+    ids=str,
+)
+def test_others_can_reach_it_only_where_a_token_exists(redis_url: str, place: dict[str, str]) -> None:
+    settings = Settings(redis_url=redis_url, **place)
     with pytest.raises(SettingsError, match="undertone api token create"):
         must_be_closed(settings)
     assert not must_be_closed(Settings(redis_url=redis_url))

@@ -82,13 +82,21 @@ def described(shape: type[msgspec.Struct], summary: str, *, missing: bool = Fals
 
 
 def described_stream(summary: str) -> dict[str, Any]:
-    """What the decorator of the stream of alerts says of its answers."""
-    example = (
-        'event: fired\nid: 1764057600000-0\ndata: {"schema_version":1,"entry":"1764057600000-0","what":"fired",…}\n\n'
-    )
-    note = f"Server-sent events; the data of each is an AlertEvent ({ref(shapes.AlertEvent)['$ref']})."
-    content = {"text/event-stream": {"schema": {"type": "string", "description": note}, "example": example}}
-    answers: dict[int | str, dict[str, Any]] = {200: {"description": note, "content": content, "headers": _HEADERS}}
+    """What the decorator of the stream of alerts says of its answers: the schema is that of one event."""
+    gap = {"type": "object", "properties": {name: {"type": "string"} for name in ("after", "first")}}
+    data = {"type": "string", "contentMediaType": "application/json"}
+    event = {
+        "type": "object",
+        "description": "One server-sent event; its data are JSON.",
+        "properties": {
+            "event": {"type": "string", "description": "what is new, or `gap`"},
+            "id": {"type": "string", "description": "for `Last-Event-ID`; a gap has none"},
+            "data": {**data, "contentSchema": {"anyOf": [ref(shapes.AlertEvent), gap]}},
+            "retry": {"type": "integer", "minimum": 0},
+        },
+    }
+    content = {"text/event-stream": {"schema": event}}
+    answers: dict[int | str, dict[str, Any]] = {200: {"description": summary, "content": content, "headers": _HEADERS}}
     return {"summary": summary, "response_class": Response, "responses": answers | errors()}
 
 

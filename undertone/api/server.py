@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        SettingsError: if it would listen beyond loopback and no token exists, or only one file of TLS is given.
+        SettingsError: if others could reach it and no token exists, or only one file of TLS is given.
         StoreError: if Redis does not answer.
     """
     closed = must_be_closed(settings)
@@ -42,10 +42,10 @@ def run(settings: Settings) -> None:
 
 
 def must_be_closed(settings: Settings) -> bool:
-    """Whether a token is needed: wherever one exists, and beyond loopback always.
+    """Whether a token is needed: wherever one exists, and always beyond loopback or behind a proxy.
 
     Raises:
-        SettingsError: beyond loopback where none exists.
+        SettingsError: if one is needed and none exists, or only one file of TLS is given.
         StoreError: if Redis does not answer.
     """
     if (settings.api_certfile is None) is not (settings.api_keyfile is None):
@@ -55,12 +55,13 @@ def must_be_closed(settings: Settings) -> bool:
         exists = TokenStore(store.redis).any(wall_ms())
     finally:
         store.redis.close()
-    if not exists and not is_loopback(settings.api_host):
+    reached = not is_loopback(settings.api_host) or bool(settings.api_proxies)
+    if reached and not exists:
         raise SettingsError(
-            f"the API would listen on {settings.api_host!r} and no token exists: make one with "
-            "`undertone api token create NAME`, or listen on 127.0.0.1"
+            f"the API would be reached by others at {settings.api_host!r} and no token exists: make one with "
+            "`undertone api token create NAME`, or listen on 127.0.0.1 without proxies"
         )
-    return exists or not is_loopback(settings.api_host)
+    return reached or exists
 
 
 def is_loopback(host: str) -> bool:
