@@ -41,7 +41,8 @@ _log = logging.getLogger(__name__)
 def run(settings: Settings) -> int:
     """Watch until SIGTERM or Ctrl-C; returns the exit code. Blocks, and takes over logging and signals."""
     logs.configure(settings.log_level, as_json=settings.log_json)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and a webhook's may hold a secret
+    for name in ("apprise", "httpcore", "urllib3"):  # they log URLs and bodies, which hold secrets and texts
+        logging.getLogger(name).setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
