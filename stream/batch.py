@@ -264,6 +264,7 @@ def reduce(
                     p=p_of[place][sentiment],
                     entities=item.entities,
                     model=model,
+                    novelty=verdict.novelty,
                 )
     run.windows = aggregate(cells, model)
     if not publish:
@@ -284,6 +285,7 @@ class _Verdict(NamedTuple):
     position: str
     status: str
     story: str
+    novelty: int | None = None
 
     @property
     def opens_story(self) -> bool:
@@ -313,8 +315,8 @@ def _verdicts(prepared: Prepared, admission: Admission, owners: Sequence[Ownersh
         if late or future:
             verdicts.append(_Verdict(position, LATE if late else FUTURE, position))
         else:
-            owner, repeated = next(answers)
-            verdicts.append(_Verdict(position, DUPLICATE if repeated else COUNTED, owner))
+            owner, repeated, novelty = next(answers)
+            verdicts.append(_Verdict(position, DUPLICATE if repeated else COUNTED, owner, novelty))
     return verdicts
 
 
@@ -363,6 +365,7 @@ def _scored(
         story=verdict.story,
         copy=verdict.story != verdict.position,
         status=verdict.status,
+        novelty=verdict.novelty,
         model=model,
         extra=messages.extra_fields(item.value),
     )

@@ -31,6 +31,7 @@ def document(
     p: float,
     entities: tuple[str, ...],
     model: str,
+    novelty: int | None = None,
 ) -> str:
     """One story as the JSON that Redis keeps; ``text`` is clean and is cut, ``p`` the probability of the sentiment."""
     evidence = Evidence(
@@ -47,6 +48,7 @@ def document(
         author=clean(message.author, _NAME_BYTES) if message.author else None,
         url=message.url,
         model=model,
+        novelty=novelty,
     )
     return encode(evidence).decode()
 

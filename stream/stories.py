@@ -10,24 +10,28 @@ With BANDS bands of ROWS rows, a pair of similarity s shares a band with probabi
     s      .3    .4    .5    .6    .7    .8    .9
     found  .22   .45   .70   .89   .977  .998  1.000
 
-The sketch then decides, so that what a band finds below THRESHOLD does no harm. At THRESHOLD, one word of eight may
-be another, or a text of ten words may have grown by three.
+The sketch then decides, so that what a band finds below THRESHOLD does no harm. At so low a threshold a text may have
+grown by half, as by a comment, or say one thing otherwise; what then tells news from copies are the texts' amounts,
+names and companies (`marks`): where each has one that the other lacks, they are two stories however alike. Texts that
+tell one event in other words are two stories too, and long ones that differ in an ordinary word alone are one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest, xxh32_intdigest
+from xxhash import xxh3_128_hexdigest, xxh32_intdigest
 
+from stream import marks
 from undertone.store import Claim
 from undertone.text import normalise
 
 SKETCH_SIZE = 64
-THRESHOLD = 0.7
+THRESHOLD = 0.5
 BANDS = 9
 ROWS = 3
 LEAST_WORDS = 4
@@ -36,6 +40,7 @@ LEAST_WORDS = 4
 _WIDTH = BANDS * ROWS
 _DIGITS = 16
 _ROW_DIGITS = BANDS * _DIGITS
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _EDGE = 0x9E3779B9
 """Stands for the word before the first and after the last one."""
 
@@ -74,26 +79,47 @@ def fingerprints(told: Sequence[Told]) -> list[Claim]:
     """One claim for each text, in order. A text gets the same claim in any company."""
     # A text of nothing but links and mentions normalises to nothing, which would make all of those one story.
     same = [(normalise(one.text) or one.text.lower()).encode() for one in told]
-    sketches, bands = _compared(same, [one.entities for one in told])
-    ids = [xxh3_128_hexdigest(one.message_id.encode()) for one in told]
+    words = [_words(text) for text in same]
+    under = [marks.subjects(one.entities) for one in told]
+    sketches, bands = _compared(words, under)
     return [
-        Claim(one.position, one.at_ms, id_hash, xxh3_128_hexdigest(text), sketch, keys)
-        for one, id_hash, text, sketch, keys in zip(told, ids, same, sketches, bands, strict=True)
+        Claim(
+            one.position,
+            one.at_ms,
+            xxh3_128_hexdigest(one.message_id.encode()),
+            xxh3_128_hexdigest(text),
+            sketch,
+            keys,
+            marks.figures(one.text),
+            marks.names(one.text, said),
+            marks.about(one.entities),
+            len(subjects),
+            marks.words(said, subjects),
+        )
+        for one, text, said, subjects, sketch, keys in zip(told, same, words, under, sketches, bands, strict=True)
     ]
 
 
-def _compared(
-    same: Sequence[bytes], about: Sequence[tuple[str, ...]]
-) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
-    """Sketch and band keys of each normalised text; none for one that is too short.
+def _words(text: bytes) -> list[bytes]:
+    """The words of a normalised text; a script without spaces gives one for each character."""
+    if not text.isascii():
+        text = _UNSPACED.sub(r" \g<0> ", text.decode()).encode()
+        return text.split()
+    return text.split(b" ")
 
-    Whom a text is about goes into its bands, so that one template filled in for two companies is two stories.
+
+def _compared(
+    texts: Sequence[list[bytes]], under: Sequence[list[int]]
+) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
+    """Sketch and band keys of each text's words; none for one that is too short.
+
+    Whom a text is about goes into its bands, once for each of its subjects, so that one template filled in for many
+    companies does not hide each one's story from its copies.
     """
-    sketches: list[tuple[int, ...]] = [()] * len(same)
-    bands: list[tuple[str, ...]] = [()] * len(same)
+    sketches: list[tuple[int, ...]] = [()] * len(texts)
+    bands: list[tuple[str, ...]] = [()] * len(texts)
     places, lengths, hashes = [], [], []
-    for place, text in enumerate(same):
-        words = text.split(b" ")
+    for place, words in enumerate(texts):
         if len(words) >= LEAST_WORDS and len(set(words)) >= LEAST_WORDS:
             places.append(place)
             lengths.append(len(words))
@@ -108,16 +134,15 @@ def _compared(
     permuted = features[:, None] * _FACTORS + _OFFSETS  # (features, bands * rows), wraps on purpose
     least = np.minimum.reduceat(permuted, starts, axis=0).reshape(-1, BANDS, ROWS)
     mixed = (least * _MIX).sum(axis=2, dtype=np.uint64) ^ _BAND  # (texts, bands)
-    mixed ^= np.array([_about(about[place]) for place in places], np.uint64)[:, None]
-    digits = mixed.astype(">u8").tobytes().hex()
-    for row, place in enumerate(places):
-        begin = row * _ROW_DIGITS
-        bands[place] = tuple([digits[at : at + _DIGITS] for at in range(begin, begin + _ROW_DIGITS, _DIGITS)])
+    rows = np.repeat(np.arange(len(places)), [len(under[place]) for place in places])
+    subjects = np.array([subject for place in places for subject in under[place]], np.uint64)
+    digits = (mixed[rows] ^ subjects[:, None]).astype(">u8").tobytes().hex()  # (texts' subjects, bands)
+    begin = 0
+    for place in places:
+        end = begin + _ROW_DIGITS * len(under[place])
+        bands[place] = tuple([digits[at : at + _DIGITS] for at in range(begin, end, _DIGITS)])
+        begin = end
     return sketches, bands
-
-
-def _about(entities: tuple[str, ...]) -> int:
-    return xxh3_64_intdigest("\t".join(entities).encode()) if entities else 0
 
 
 def _features(hashes: NDArray[np.uint64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 
 Short = Annotated[str, msgspec.Meta(max_length=512)]
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Novelty = Annotated[int, msgspec.Meta(ge=0, le=100)]
 SENTIMENTS = ("negative", "neutral", "positive")
 
 
@@ -83,6 +84,7 @@ class Scored(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     copy: bool  # True when another message opened it
     status: str  # "counted", "late", "future" or "duplicate"
     model: str
+    novelty: Novelty | None = None  # 0 for an exact copy, 100 for what nothing was like; only of counted messages
     extra: dict[str, msgspec.Raw] = {}  # unknown fields of the input, kept as the JSON they came as
 
 
@@ -102,6 +104,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     author: str | None = None
     url: str | None = None
     model: str = ""
+    novelty: Novelty | None = None
 
 
 class Severity(StrEnum):

@@ -35,13 +35,22 @@ class Claim(NamedTuple):
     text_hash: str
     sketch: tuple[int, ...]
     bands: tuple[str, ...]
+    figures: tuple[int, ...] = ()
+    names: tuple[int, ...] = ()
+    about: tuple[int, ...] = ()
+    subjects: int = 1
+    words: str = ""
 
 
 class Ownership(NamedTuple):
-    """The answer to a claim: position of the story's owner, and whether the message id was seen elsewhere."""
+    """The answer to a claim: position of the story's owner, and whether the message id was seen elsewhere.
+
+    ``novelty`` is 0..100, None for a message id that was seen elsewhere.
+    """
 
     owner: str
     repeated: bool
+    novelty: int | None = None
 
 
 class Outcome(IntEnum):
@@ -106,7 +115,7 @@ class Store(Reader):
             stream: The stream whose stories are searched.
             claims: One for each message, in the order of the log.
             window_ms: How long a story is open, in event time.
-            threshold: Least Jaccard similarity of words, 0..1, at which a text is a copy.
+            threshold: Least Jaccard similarity of words, 0..1, at which a text may be a copy.
             sketch_size: The k of the bottom-k sketches in ``claims``.
         """
         if not claims:
@@ -120,7 +129,8 @@ class Store(Reader):
         }
         flat = cast(list[Any], self._claim(keys=[keys.story_tag(stream)], args=[pack(body)]))
         return [
-            Ownership(owner.decode(), bool(repeated)) for owner, repeated in zip(flat[::2], flat[1::2], strict=True)
+            Ownership(owner.decode(), bool(repeated), None if repeated else novelty)
+            for owner, repeated, novelty in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         ]
 
     def apply(self, run: Run) -> tuple[Outcome, int]:

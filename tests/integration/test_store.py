@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -179,7 +180,11 @@ def claim(offset: int, text: str = HEADLINE, at_ms: int = 0, message_id: str | N
 def test_first_writer_owns_the_story_and_claiming_again_changes_nothing(store: Store) -> None:
     wanted = [claim(1), claim(2), claim(3, "Something else entirely happens in the markets today")]
     first = ask(store, *wanted)
-    assert first == [Ownership("news-3:1", False), Ownership("news-3:1", False), Ownership("news-3:3", False)]
+    assert first == [
+        Ownership("news-3:1", False, 100),
+        Ownership("news-3:1", False, 0),
+        Ownership("news-3:3", False, 100),
+    ]
     assert ask(store, *wanted) == first
     assert ask(store, *reversed(wanted)) == [*reversed(first)]
 
@@ -213,6 +218,51 @@ def test_other_text_is_another_story(store: Store, text: str) -> None:
     assert ask(store, claim(2, text))[0].owner == "news-3:2"
 
 
+def test_novelty_falls_with_what_was_told_of_the_company(store: Store) -> None:
+    def told(offset: int, text: str, *about: str) -> int | None:
+        (answer,) = ask(store, fingerprint(f"news-3:{offset}", 0, f"id {offset}", text, about))
+        return answer.novelty
+
+    new = told(1, "Acme opens a large plant near Toledo this autumn", "ACME")
+    half = told(2, "Acme opens a large shop where nobody expected one", "ACME")
+    other = told(3, "Zenith opens a large plant near Toledo this autumn", "ZNTH")
+    words_known = told(4, "Acme near Toledo opens plant, expected large autumn shop", "ACME")
+    near = told(5, "Acme opens a large plant near Toledo this autumn - Daily Wire", "ACME")
+    exact = told(6, "Acme opens a large plant near Toledo this autumn https://t.co/x", "ACME")
+    assert new == other == 100
+    assert words_known == 100 * (1 - THRESHOLD)
+    assert half is not None
+    assert near is not None
+    assert 100 > half > words_known > near > 0
+    assert exact == 0
+
+
+def test_novelty_is_the_same_when_a_claim_is_made_again(store: Store) -> None:
+    wanted = [
+        claim(1),
+        claim(2, HEADLINE + " - Daily Wire"),
+        claim(3, "Regulators widen probe of accounts at another firm"),
+        claim(4, HEADLINE),
+    ]
+    first = [one.novelty for one in ask(store, *wanted)]
+    assert len({*first}) == 4
+    assert [one.novelty for one in ask(store, *wanted)] == first
+    assert [one.novelty for one in ask(store, *reversed(wanted))] == first[::-1]
+
+
+def test_words_are_new_again_after_two_windows(store: Store) -> None:
+    text = "Acme opens a large plant near Toledo this autumn"
+    assert [ask(store, claim(n, text, at_ms=n * DAY_MS + n))[0].novelty for n in (1, 3, 5)] == [100, 100, 100]
+
+
+def test_story_of_an_older_worker_without_marks_still_finds_its_copies(store: Store) -> None:
+    old = claim(1)
+    ask(store, old)
+    (key,) = store.redis.keys("ut:{stories-news}:*")
+    store.redis.hset(key, "snews-3:1", msgspec.msgpack.encode(old.sketch))
+    assert ask(store, claim(2, HEADLINE + " - Daily Wire"))[0].owner == "news-3:1"
+
+
 def test_story_is_open_for_a_day_of_event_time_either_way(store: Store) -> None:
     ask(store, claim(1, at_ms=2 * DAY_MS))
     inside = ask(store, claim(2, at_ms=3 * DAY_MS), claim(3, at_ms=DAY_MS))
@@ -233,14 +283,14 @@ def test_repeated_message_id_is_told_and_opens_no_story(store: Store) -> None:
     ask(store, claim(1, "Acme falls on a probe today", message_id="same"))
     other = "Zenith rises on record profit and a strong outlook"
     assert ask(store, claim(2, other, message_id="same")) == [Ownership("news-3:2", True)]
-    assert ask(store, claim(3, other)) == [Ownership("news-3:3", False)]
-    assert ask(store, claim(1, "Acme falls on a probe today", message_id="same")) == [Ownership("news-3:1", False)]
+    assert ask(store, claim(3, other)) == [Ownership("news-3:3", False, 100)]
+    assert ask(store, claim(1, "Acme falls on a probe today", message_id="same")) == [Ownership("news-3:1", False, 100)]
 
 
 def test_streams_have_their_own_stories(store: Store) -> None:
     ask(store, claim(1))
     other = fingerprint("comments-0:1", 0, "id 1", HEADLINE)
-    assert ask(store, other, stream="comments") == [Ownership("comments-0:1", False)]
+    assert ask(store, other, stream="comments") == [Ownership("comments-0:1", False, 100)]
 
 
 def test_long_texts_are_compared_by_their_sketch(store: Store) -> None:

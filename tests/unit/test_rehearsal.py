@@ -11,7 +11,7 @@ from stream.alerting import Change, Seen
 from stream.baseline import Bools, Ints
 from stream.lookout import Lookout
 from stream.rehearsal import RehearsedAlert, rehearse
-from stream.storybook import similar
+from stream.storybook import similarity
 from tests.feeds import DAY_MS, MINUTE_MS, START_MS, quiet_days, surge
 from undertone.messages import NEGATIVE_SURGE, Message, from_ms, to_ms
 from undertone.scorer import TrivialScorer
@@ -109,6 +109,6 @@ def test_looking_closely_only_where_something_may_stand_out_finds_all_that_does(
 
 
 def test_likeness_of_whole_sketches_is_the_share_of_words_in_common() -> None:
-    assert similar((1, 2, 3, 4, 5, 6, 7), (1, 2, 3, 4, 5, 6, 8, 9), k=64, threshold=0.66)
-    assert not similar((1, 2, 3, 4, 5, 6, 7), (1, 2, 3, 4, 5, 6, 8, 9), k=64, threshold=0.67)
-    assert not similar((), (), k=64, threshold=0.7)
+    assert similarity((1, 2, 3, 4, 5, 6, 7), (1, 2, 3, 4, 5, 6, 8, 9), k=64, threshold=0.66) == 6 / 9
+    assert similarity((1, 2, 3, 4, 5, 6, 7), (1, 2, 3, 4, 5, 6, 8, 9), k=64, threshold=0.67) is None
+    assert similarity((), (), k=64, threshold=0.7) is None
