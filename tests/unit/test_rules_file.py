@@ -31,7 +31,7 @@ rules:
     warning: {p_count: 1e-3, p_share: .01}
     critical: {p_count: 3e-4, p_share: 5e-3, sources: 3}
   - {name: shift, kind: sentiment-shift, days: 5, warning: {p_share: 1e-4, change: 0.2}}
-  - {name: quiet, kind: feed-silent, sources: ["reuters*"], warning: {minutes: 30, p_count: 1e-6}}
+  - {name: quiet, kind: feed-silent, streams: [news], warning: {minutes: 30, p_count: 1e-6}}
 receivers:
   - {name: desk, webhook: {url: "https://hooks.example.org/u", secret_env: DESK_SECRET}}
   - {name: ops, apprise: {url_env: OPS_URL}}
@@ -67,7 +67,7 @@ def test_a_whole_file_is_read_as_it_is_meant() -> None:
     assert not surge.covers("comments", "Earnings", "")
     assert not surge.covers("news", "Markets", "ACME")
     assert (shift.days, shift.warning.change) == (5, 0.2)
-    assert quiet.sources == ("reuters*",)
+    assert quiet.streams == ("news",)
     assert rules.receivers[0].webhook is not None
     assert rules.routes[0].continue_
     assert rules.routes[0].budget is not None

@@ -35,7 +35,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 OF_KIND: dict[str, tuple[str, ...]] = {
     "days": (SENTIMENT_SHIFT,),
-    "sources": (FEED_SILENT,),
     "min_stories": (NEGATIVE_SURGE, VOLUME_SURGE, SENTIMENT_SHIFT),
     "topics": (NEGATIVE_SURGE, VOLUME_SURGE, SENTIMENT_SHIFT),
     "entities": (NEGATIVE_SURGE, VOLUME_SURGE, SENTIMENT_SHIFT),
@@ -118,7 +117,7 @@ def _of_rule(path: Path, rule: Rule, given: dict[str, Any]) -> Iterator[Misfit]:
             yield from _of_bars((*path, severity), rule.kind, bars, given[severity])
     if rule.critical is not None:
         yield from _looser((*path, "critical"), rule.warning, rule.critical, given["critical"])
-    for name in ("topics", "entities", "sources", "streams", "series"):
+    for name in ("topics", "entities", "streams", "series"):
         globs: tuple[str, ...] = getattr(rule, name)
         if not globs:
             yield (*path, name), f"{name!r} is empty, so that the rule looks at nothing: leave it out for all"

@@ -63,7 +63,6 @@ class Rule(_Part, frozen=True, kw_only=True):
     streams: tuple[Stream, ...] = ("news", "comments")
     topics: tuple[Glob, ...] = ("*",)
     entities: tuple[Glob, ...] = ("*",)
-    sources: tuple[Glob, ...] = ("*",)  # feed-silent
     series: tuple[SeriesKind, ...] = ("topic", "entity", "topic-entity")
     min_stories: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4
     days: Annotated[int, msgspec.Meta(ge=1, le=14)] = 3  # sentiment-shift
