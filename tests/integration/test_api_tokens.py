@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 from typer.testing import CliRunner
 
-from tests.api_server import bearer, serving, story, tell
+import undertone
+from tests.api_server import LONG_S, bearer, serving, story, tell
 from tests.seed import NOW_MS
 from tests.servers import wait_until
 from undertone import keys
@@ -32,7 +38,7 @@ from undertone.settings import Settings
 from undertone.store import Store
 
 SLOWLY = Rate(burst=20, a_minute=1)
-PATIENCE = {"api_burst": 1_000, "api_per_minute": 100_000}
+PATIENCE: dict[str, Any] = {"api_burst": 1_000, "api_per_minute": 100_000}
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +147,34 @@ def test_the_command_says_why_it_does_not_start(redis_url: str) -> None:
     assert (
         CliRunner().invoke(app, ["api", "token", "create", "x", "--scope", "write", "--redis-url", redis_url]).exit_code
     )
+
+
+def test_the_command_serves_until_it_is_told_to_stop_and_ends_its_streams(redis_url: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        words = ["api", "--port", "0", "--redis-url", redis_url]
+        # In the folder of the test there is no checkout to import from.
+        paths = {**os.environ, "PYTHONPATH": str(Path(undertone.__file__).parents[1])}
+        server = subprocess.Popen(
+            [sys.executable, "-m", "undertone.cli", *words], cwd=tmp_path, env=paths, stdout=output, stderr=output
+        )
+    try:
+        place = wait_until(
+            lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), LONG_S, "it says where it is"
+        )
+        assert "no token exists" in log.read_text()
+        with httpx.stream("GET", f"{place[0]}/v1/alerts/stream", timeout=LONG_S) as answer:
+            assert answer.status_code == 200
+            server.send_signal(signal.SIGTERM)
+            assert "retry:" in answer.read().decode()
+        assert server.wait(LONG_S) in (0, -signal.SIGTERM)
+    finally:
+        server.kill()
+        server.wait()
+    said = log.read_text()
+    assert "Traceback" not in said
+    (line,) = [json.loads(one) for one in said.splitlines() if one.startswith("{")]
+    assert (line["path"], line["status"], line["token"]) == ("/v1/alerts/stream", 200, None)
 
 
 def test_a_rate_holds_exactly_however_many_ask_at_once(redis_url: str) -> None:
