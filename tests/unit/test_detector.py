@@ -9,6 +9,7 @@ from scipy import stats
 from stream.baseline import HISTORY_H, RECENT_H, CountBaseline, ShareBaseline, fit_counts, fit_shares
 from stream.detector import (
     LOOKS,
+    MOST_SUMMED,
     NEGATIVE_SURGE,
     VOLUME_SURGE,
     Reading,
@@ -79,7 +80,15 @@ def usual(rate: float, dispersion: float = 0.2, share: float = 0.3, width: int =
 def see(negative: list[int], total: list[int], *, rate: float = 1.0) -> list[Reading]:
     negatives, totals = usual(rate)
     beta = ShareBaseline(np.array([0.3]), np.array([10.0]))
-    return look((NEGATIVE_SURGE, VOLUME_SURGE), 59, np.array(negative)[:, None], np.array(total)[:, None], negatives, totals, beta)
+    return look(
+        (NEGATIVE_SURGE, VOLUME_SURGE),
+        59,
+        np.array(negative)[:, None],
+        np.array(total)[:, None],
+        negatives,
+        totals,
+        beta,
+    )
 
 
 def test_a_surge_of_negative_stories_is_critical() -> None:
@@ -152,3 +161,11 @@ def test_the_null_rings_about_as_often_as_its_threshold(seed: int) -> None:
     # Nor may they be so careful that they are blind; the tails of small counts are a few times below the threshold.
     assert (p_count <= 0.2).mean() >= 0.2 / 4
     assert (p_share <= 0.2)[total[HISTORY_H:] >= 8].mean() >= 0.2 / 4
+
+
+def test_the_share_tail_of_very_many_stories_goes_over_into_that_of_few_without_a_step() -> None:
+    below, above = np.array([MOST_SUMMED]), np.array([MOST_SUMMED + 1])
+    for mean, precision in ((0.1, 20.0), (0.3, 50.0), (0.5, 150.0)):
+        shapes = np.array([mean]), np.array([precision])
+        k = (below * (mean + 2.5 * (mean * (1 - mean) / precision) ** 0.5)).astype(np.int64)
+        assert share_tail(k, above, *shapes)[0] == pytest.approx(share_tail(k, below, *shapes)[0], rel=0.1)
