@@ -6,22 +6,22 @@ may carry them from a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from stream import detector, silent, usual
 from stream.alerting import Episodes
-from stream.baseline import DAY_H, RECENT_H, Bools, Floats, Ints, ShareBaseline
+from stream.baseline import DAY_H, Bools, Ints, ShareBaseline
 from stream.episode import Change, Episode, See, What
 from stream.headroom import Headroom
 from stream.incidents import Past
-from stream.rings import TOPIC, Rings
 from stream.shift import shifted
-from stream.takeover import Takeover, converted
+from stream.takeover import converted
+from stream.yardstick import Yardstick
 from undertone.messages import AlertState, Severity
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rule
-from undertone.trends import Counts, Series
+from undertone.trends import Series
 
 MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
@@ -31,7 +31,7 @@ FEED = Series("", "")
 Named = tuple[Series, detector.Reading]
 
 
-class Lookout:
+class Lookout(Yardstick):
     """Detector and alert states of one stream. Call :meth:`look` once for every minute, in order."""
 
     def __init__(
@@ -41,43 +41,29 @@ class Lookout:
         *,
         stream: str = "comments",
     ) -> None:
+        super().__init__()
         self.stream = stream
-        self.rings = Rings()
-        self._takeovers: tuple[Takeover, ...] = ()
-        self._fitted: usual.Fitted | None = None
-        self._hourly: usual.Baselines | None = None
         self._scopes: dict[str, Bools] = {}
         self._headroom: tuple[usual.Baselines, list[Headroom]] | None = None
         self._shifts: tuple[int, list[Named]] | None = None
-        self.rules = tuple(one for one in rules if stream in one.streams)
         self._gone: list[Episode] = []
+        self._adopt(rules)
         self.episodes = self._episodes(known)
 
     def use(self, rules: Sequence[Rule]) -> None:
         """Look for something else from now on. Episodes go on under the rule of their name, or end if it is gone."""
-        self.rules = tuple(one for one in rules if self.stream in one.streams)
+        self._adopt(rules)
         self.episodes = self._episodes(self.episodes.by_key.values(), self.episodes.past)
-        if self._fitted is not None and {one.days for one in self.rules} - self._fitted.stretches.keys():
-            self._fitted = None
         self._forget()
 
-    def succeed(self, takeovers: Sequence[Takeover]) -> None:
-        """Say where new models began to count, all of the last 28 days in order of time."""
-        if self._takeovers != tuple(takeovers):
-            self._takeovers = tuple(takeovers)
-            self._fitted = None
-
-    def hour(self, hour: int, counts: Mapping[Series, Counts]) -> None:
-        """Put one whole hour into history."""
-        self.rings.write_hour(hour, counts)
-        self._hourly = None
-
-    def minute(self, minute: int, counts: Mapping[Series, Counts]) -> None:
-        """Put one minute into the windows; again, where late messages have changed it."""
-        self.rings.write_minute(minute, counts)
+    def _adopt(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(one for one in rules if self.stream in one.streams)
+        self._compare(frozenset(one.days for one in self.rules if one.kind == SENTIMENT_SHIFT))
 
     def look(self, minute: int, see: See) -> list[Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
+        if self._fitting is not None:
+            self._fitting.step()
         named = self._surging(minute)
         for series, reading in named:
             if reading.severity is not None:
@@ -258,32 +244,3 @@ class Lookout:
         if episode is None or minute - episode.started <= MASK_H * 60:
             first = minute - reading.window_s // 60 + 1
             self.rings.mask(series, range(first // 60, minute // 60 + 1))
-
-    def _baselines(self, hour: int) -> usual.Baselines:
-        fitted = self._fitted
-        if fitted is None or not fitted.hour <= hour < fitted.until:
-            self.rings.compact()
-            self._forget()
-            days = {one.days for one in self.rules if one.kind == SENTIMENT_SHIFT}
-            self._fitted = fitted = usual.fit(hour, self.rings.history(hour), self.rings.kinds, self._takeovers, days)
-            self._hourly = None
-        found = self._hourly
-        if found is None or found.hour != hour:
-            found = self._levelled(fitted, hour)
-        if found.columns < len(self.rings):
-            found = found.widened(self.rings.kinds)
-        self._hourly = found
-        return found
-
-    def _levelled(self, fitted: usual.Fitted, hour: int) -> usual.Baselines:
-        lift = self._lift(fitted, hour)
-        return usual.levelled(fitted, hour, self.rings.history, self._takeovers, lift=lift)
-
-    def _lift(self, fitted: usual.Fitted, hour: int) -> float:
-        stream, known = self._stream_before(hour)
-        return usual.lift(fitted.feed, hour - fitted.hour, stream, known)
-
-    def _stream_before(self, hour: int) -> tuple[Floats, Bools]:
-        """Stories of the whole stream in the last RECENT_H hours, and which of these are known."""
-        _, total, usable = self.rings.history(hour, RECENT_H)
-        return total @ (self.rings.kinds == TOPIC).astype(np.float64), np.asarray(usable.any(axis=1))

@@ -22,6 +22,8 @@ TOPIC, ENTITY, BOTH = range(3)
 KINDS = 3
 MOST_SERIES = 16_384
 """Series that are remembered. What is new when all places are taken is not counted until :meth:`Rings.compact`."""
+CROWDED = 0.875
+"""Part of the places from which on some are made free, once a day."""
 
 Cell = TypeVar("Cell", bound=np.generic)
 _NEGATIVE, _ALL, _NEGATIVE_MESSAGES, _ALL_MESSAGES = range(4)
@@ -116,12 +118,12 @@ class Rings:
                 self._seen[hour % HISTORY_H] = False
 
     def compact(self) -> None:
-        """Where half of the places are taken, forget series without a story in history or windows, then the stalest.
+        """Where CROWDED places are taken, forget series without a story in history or windows, then the stalest.
 
         Columns change. Series for which nothing is remembered are as those never met.
         """
         width = len(self.names)
-        if width * 2 < MOST_SERIES:
+        if width < MOST_SERIES * CROWDED:
             return
         last = np.where(self._hours[_ALL, :, :width] > 0, self._hour_of_row[:, None], -1).max(axis=0)
         last[self._minutes[_ALL, :, :width].any(axis=0)] = np.iinfo(np.int64).max

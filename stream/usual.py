@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -107,6 +107,34 @@ def of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
     return CountBaseline(baseline.base[:, columns], baseline.level[:, columns], baseline.dispersion[:, columns])
 
 
+class Fitting:
+    """A fit that is made in steps of about a second for 10,000 series, and is the same however they are spread."""
+
+    def __init__(
+        self, hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]
+    ) -> None:
+        """The arguments are those of :func:`fit`."""
+        self.hour = hour
+        self._steps = _fitting(hour, history, kinds, takeovers, days)
+        self._fitted: Fitted | None = None
+
+    def step(self) -> bool:
+        """Take one step; whether there are more."""
+        if self._fitted is None:
+            try:
+                next(self._steps)
+            except StopIteration as done:
+                self._fitted = done.value
+        return self._fitted is None
+
+    def finish(self) -> Fitted:
+        """Take the steps that are left."""
+        while self.step():
+            pass
+        assert self._fitted is not None, "no step is left"
+        return self._fitted
+
+
 def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]) -> Fitted:
     """Fit the slow part of the baselines.
 
@@ -117,6 +145,12 @@ def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover],
         takeovers: Where a new model began, in order of time.
         days: The lengths of stretches that rules look at.
     """
+    return Fitting(hour, history, kinds, takeovers, days).finish()
+
+
+def _fitting(
+    hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]
+) -> Generator[None, None, Fitted]:
     negative, total, usable = history
     topics = (kinds == TOPIC).astype(np.float64)
     known = int(usable.any(axis=1).sum())
@@ -127,17 +161,16 @@ def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover],
     until = hour + min(max(known // 8, 1), REFIT_H)
     if any(one.seen is None and 0 <= hour - one.hour < UNSURE_H for one in takeovers):
         until = hour + 1
-    return Fitted(
-        hour,
-        until,
-        len(kinds),
-        fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H),
-        fit_counts(total, usable, kinds, pooled=stream, default_rate=DEFAULT_STORIES_H),
-        fit_shares(negative, total, usable, kinds),
-        fit_feed(stream, np.asarray(usable.any(axis=1)), default_rate=DEFAULT_STORIES_H),
-        {length: fit_days(negative, total, usable, kinds, days=length) for length in days},
-        conversions,
-    )
+    yield
+    negatives = fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H)
+    yield
+    totals = fit_counts(total, usable, kinds, pooled=stream, default_rate=DEFAULT_STORIES_H)
+    yield
+    shares = fit_shares(negative, total, usable, kinds)
+    yield
+    feed = fit_feed(stream, np.asarray(usable.any(axis=1)), default_rate=DEFAULT_STORIES_H)
+    stretches = {length: fit_days(negative, total, usable, kinds, days=length) for length in days}
+    return Fitted(hour, until, len(kinds), negatives, totals, shares, feed, stretches, conversions)
 
 
 def conversions_of(

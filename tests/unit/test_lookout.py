@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from stream.lookout import FEED, Lookout
 from stream.rings import KINDS
 from stream.silent import Pause
 from stream.takeover import Conversion, Takeover
+from stream.usual import Fitting, fit
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule, Thresholds
 from undertone.trends import Counts, Series
@@ -238,3 +241,31 @@ def test_memory_is_bounded_however_many_companies_a_feed_names(monkeypatch: pyte
     lookout.look(MINUTE + 26 * 60, see)
     assert EARNINGS in lookout.rings.names
     assert told(pass_minutes(lookout, MINUTE + 26 * 60, MINUTE + 26 * 60 + 4, SURGE))
+
+
+@pytest.mark.parametrize("stepwise", [True, False])
+def test_of_many_series_a_fit_is_spread_over_an_hour_and_holds_from_the_next(
+    stepwise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.yardstick.MANY_SERIES", 1)
+    lookout = watched(NEGATIVE_SURGE, SHIFT, days=14)
+    fitted_for, begun = [], list[tuple[Any, ...]]()
+
+    def begin(*given: Any) -> Fitting:
+        begun.append(given)
+        return Fitting(*given)
+
+    monkeypatch.setattr("stream.usual.Fitting", begin)
+    for hour in range(HOUR, HOUR + 27):
+        minutes = range(hour * 60, hour * 60 + 60) if stepwise and hour == HOUR + 24 else [hour * 60]
+        for minute in minutes:
+            lookout.minute(minute, {EARNINGS: stories(0, 1)})
+            lookout.look(minute, see)
+        assert lookout._fitted is not None
+        fitted_for.append(lookout._fitted.hour - HOUR)
+        lookout.hour(hour, {EARNINGS: stories(2, 10)})
+    assert fitted_for == [0] * 25 + [24] * 2
+    found = lookout._fitted
+    assert found is not None
+    assert found.until == HOUR + 48
+    assert np.array_equal(found.totals.base, fit(*begun[-1]).totals.base)
