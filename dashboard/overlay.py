@@ -18,7 +18,7 @@ def price(path: Path | None, symbol: str, begin_ms: int, end_ms: int, locale: Lo
     if path is None or not symbol:
         return None, ""
     try:
-        found = _load(path, path.stat().st_mtime_ns).between(symbol, from_ms(begin_ms), from_ms(end_ms))
+        found = load(path, path.stat().st_mtime_ns).between(symbol, from_ms(begin_ms), from_ms(end_ms))
     except OSError as error:
         return None, f"{path.name}: {error.strerror}"
     except InputError as error:
@@ -30,5 +30,6 @@ def price(path: Path | None, symbol: str, begin_ms: int, end_ms: int, locale: Lo
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, _changed_ns: int) -> Prices:
+def load(path: Path, _changed_ns: int) -> Prices:
+    """The prices of a file, read anew when its time of change is another."""
     return Prices.load(path)

@@ -1,6 +1,7 @@
 """The audit: who did what to alerts and silences, when and why. A Redis stream that is written with each change.
 
-The scripts write it (``alert.lua``, ``silence.lua``); here is what a record holds and how records are read.
+The scripts write it (``alert.lua``, ``silence.lua``); here is what a record holds and how records are read. What is
+done elsewhere than in Redis, to the rules file or the model registry, is recorded with :func:`append`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Entry(NamedTuple):
         by: A person, or ``watch:<name>``.
         action: What was done: ``fired``, ``acknowledged``, …
         alert: Id of the alert, empty for a silence.
-        silence: Id of the silence, empty for an alert.
+        silence: Id of the silence, empty for an alert. Both are empty for what was done elsewhere.
         before: What was changed, as it was.
         after: The same as it is.
         why: The reason that was given; may be empty.
@@ -76,6 +77,20 @@ def record(
         fields["at"] = str(at_ms)
     changed = {"before": before, "after": after}
     return fields | {name: msgspec.json.encode(value).decode() for name, value in changed.items()}
+
+
+def append(client: redis.Redis, fields: Mapping[str, str]) -> None:
+    """Write a record of what changes neither an alert nor a silence, such as the rules file, after it was done.
+
+    It is trimmed as ``alert.lua`` trims it.
+    """
+    seconds, _ = client.time()
+    row: dict[Any, Any] = dict(fields)
+    with client.pipeline() as pipe:
+        pipe.xadd(keys.audit(), row, maxlen=keys.AUDIT_KEPT, approximate=True)
+        pipe.xtrim(keys.audit(), minid=str((seconds - keys.AUDIT_TTL_S) * 1000), approximate=True)
+        pipe.expire(keys.audit(), keys.AUDIT_TTL_S)
+        pipe.execute()
 
 
 def changes(before: Alert | None, after: Alert) -> tuple[dict[str, object], dict[str, object]]:

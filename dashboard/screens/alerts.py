@@ -1,4 +1,4 @@
-"""The page Alerts: those that are open, each with its evidence, and those that ended lately."""
+"""The page Alerts: the list, with states and filters; and one alert with all that makes it believable."""
 
 from __future__ import annotations
 
@@ -6,35 +6,101 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import guard, reads
-from dashboard.alert_card import card
-from dashboard.firing import title, urgency
-from dashboard.locale import Locale
-from dashboard.markup import Html, el, join
+from dashboard import (
+    acting,
+    address,
+    alert_actions,
+    alert_history,
+    alert_list,
+    alert_reads,
+    alert_silence,
+    alert_story,
+    guard,
+)
+from dashboard.alert_card import card, evidence
+from dashboard.alert_list import Wanted
+from dashboard.markup import el, join
 from dashboard.visit import Visit
 from dashboard.words.alerts import Alerts
-from undertone.messages import Alert, AlertState, to_ms
+from undertone.messages import Alert
 
 REFRESH_S: Final = 3
-RESOLVED_SHOWN: Final = 20
+PICTURE_REFRESH_S: Final = 15
+
+
+def draw(visit: Visit) -> None:
+    with guard.calm(visit.locale):
+        alert_id = address.value("alert")
+        if alert_id:
+            _one(visit, alert_id)
+        else:
+            _all(visit)
+
+
+def _all(visit: Visit) -> None:
+    acting.notice()
+    wanted = alert_list.choose(visit)
+    _rows(visit, wanted)
+    alert_silence.in_force(visit)
 
 
 @st.fragment(run_every=REFRESH_S)
-def draw(visit: Visit) -> None:
-    say, locale = Alerts(visit.locale.language), visit.locale
-    with guard.calm(locale):
-        known = [one for one in reads.alerts(visit.url) if one.stream in visit.streams]
-        open_ones = sorted(filter(reads.is_open, known), key=urgency)
-        resolved = [one for one in known if one.state == AlertState.RESOLVED][:RESOLVED_SHOWN]
-        cards = [card(one, locale) for one in open_ones] or [el("p", say.none_open, class_="ut-none")]
-        st.html(el("section", el("h2", say.title), *cards, class_="ut-firing", aria_live="polite"))
-        if resolved:
-            rows = el("ul", *(_resolved(one, locale, say) for one in resolved))
-            summary = el("summary", f"{say.earlier} ({len(resolved)})")
-            st.html(join(el("details", summary, rows, class_="ut-earlier")))
+def _rows(visit: Visit, wanted: Wanted) -> None:
+    with guard.calm(visit.locale):
+        st.html(el("section", alert_list.rows(visit, wanted), aria_live="polite"))
+        st.html(el("div", alert_list.resolved(visit, wanted)))
 
 
-def _resolved(alert: Alert, locale: Locale, say: Alerts) -> Html:
-    end = to_ms(alert.resolved_at or alert.updated_at)
-    when = say.resolved_line.format(start=locale.moment(to_ms(alert.started_at)), end=locale.moment(end))
-    return el("li", el("strong", title(alert, locale), dir="auto"), " ", el("small", when))
+def _one(visit: Visit, alert_id: str) -> None:
+    say = Alerts(visit.locale.language)
+    alert = alert_reads.one(visit.url, alert_id)
+    back = el("p", el("a", f"← {say.back}", href=address.link("alerts"), target="_self"), class_="ut-facts")
+    if alert is None:
+        st.html(join(back, el("p", say.gone, class_="ut-none")))
+        return
+    st.html(back)
+    _card(visit, alert)
+    acting.notice()
+    alert_actions.draw(visit, alert)
+    _proof(visit, alert_id)
+    _people(visit, alert_id)
+    _link(visit, alert)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _card(visit: Visit, drawn: Alert) -> None:
+    """The head of the page. The actions below are those of a state: they are drawn anew when it changes."""
+    with guard.calm(visit.locale):
+        alert = alert_reads.one(visit.url, drawn.id) or drawn
+        if (alert.state, alert.severity, alert.wrong_by) != (drawn.state, drawn.severity, drawn.wrong_by):
+            st.rerun(scope="app")
+        st.html(card(alert, visit.locale))
+
+
+@st.fragment(run_every=PICTURE_REFRESH_S)
+def _proof(visit: Visit, alert_id: str) -> None:
+    with guard.calm(visit.locale):
+        alert = alert_reads.one(visit.url, alert_id)
+        if alert is None:
+            return
+        moves, trouble = alert_story.moves(visit, alert)
+        st.html(alert_story.paragraph(visit, alert, moves))
+        alert_story.picture(visit, alert, visit.now_ms())
+        st.html(el("div", alert_story.price(visit, alert, moves, trouble)))
+        st.html(evidence(alert, visit.locale))
+        st.html(el("div", alert_story.incident(visit, alert)))
+
+
+@st.fragment(run_every=PICTURE_REFRESH_S)
+def _people(visit: Visit, alert_id: str) -> None:
+    with guard.calm(visit.locale):
+        done = alert_history.history(alert_reads.trail(visit.url, alert_id), visit.locale)
+        told = alert_history.deliveries(alert_reads.deliveries(visit.url, alert_id), visit.locale)
+        st.html(el("div", el("section", done), el("section", told), class_="ut-tables"))
+
+
+def _link(visit: Visit, alert: Alert) -> None:
+    """Without the reader's language and zone: whoever opens it has their own."""
+    base = (st.context.url or "").partition("?")[0]
+    st.html(el("h3", Alerts(visit.locale.language).link))
+    st.code(f"{base}?alert={alert.id}", language=None)

@@ -1,0 +1,64 @@
+"""Sections of an alert's page about people: what was done to it, by whom and why, and who was told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from dashboard.locale import Locale
+from dashboard.markup import Html, el, join, plain
+from dashboard.words.alerts import Alerts
+from undertone.audit import Entry
+from undertone.messages import to_ms
+
+WHY_LIMIT: Final = 600
+NAME_LIMIT: Final = 80
+WATCH: Final = "watch:"
+
+
+def history(entries: Sequence[Entry], locale: Locale) -> Html:
+    """The audit of an alert, newest first; times are by the clock on the wall."""
+    say = Alerts(locale.language)
+    if not entries:
+        return join(el("h3", say.history), el("p", say.no_history, class_="ut-facts"))
+    return join(el("h3", say.history), el("ol", *(_row(one, locale, say) for one in entries), class_="ut-history"))
+
+
+def _row(one: Entry, locale: Locale, say: Alerts) -> Html:
+    who = say.the_watch if one.by.startswith(WATCH) else plain(one.by, NAME_LIMIT)
+    why = el("p", plain(one.why, WHY_LIMIT), dir="auto") if one.why else None
+    head = el("p", el("strong", who, dir="auto"), " ", _did(one, say))
+    return el("li", el("small", locale.moment(to_ms(one.at), year=True)), el("div", head, why))
+
+
+def _did(one: Entry, say: Alerts) -> str:
+    if one.action == "assigned":
+        to = one.after.get("assigned_to")
+        return say.did_assigned.format(to=plain(str(to), NAME_LIMIT)) if to else say.did_unassigned
+    known = {
+        "fired": say.did_fired,
+        "escalated": say.did_escalated,
+        "grown": say.did_grown,
+        "new-tier": say.did_new_tier,
+        "acknowledged": say.did_acknowledged,
+        "unacknowledged": say.did_unacknowledged,
+        "commented": say.did_commented,
+        "resolved": say.did_resolved,
+        "wrong": say.did_wrong,
+    }
+    return known.get(one.action) or say.did_other.format(action=plain(one.action, NAME_LIMIT))
+
+
+def deliveries(found: Mapping[str, str], locale: Locale) -> Html | None:
+    """How each channel's last notification ended; what comes after a space is when."""
+    say = Alerts(locale.language)
+    if not found:
+        return None
+    rows = []
+    for key, value in sorted(found.items()):
+        outcome, _, at = value.rpartition(" ")
+        said = say.delivered if outcome == "ok" else say.not_delivered
+        when = locale.moment(int(at), year=True) if at.isdigit() else ""
+        text = said.format(channel=plain(key, NAME_LIMIT), outcome=plain(outcome or value, WHY_LIMIT))
+        rows.append(el("li", text, " ", el("small", when)))
+    return join(el("h3", say.deliveries), el("ul", *rows, class_="ut-plain"))
