@@ -218,6 +218,9 @@ def test_an_alert_is_told_in_a_paragraph_with_what_supports_it_and_the_price_aft
     assert all(one.supported for one in made.sentences)
     assert [round(one.change, 3) for one in made.price_moves] == [-0.02, -0.248]
     assert "AAPL" in made.sentences[-1].text
+    assert not any("alert-0019" in one.alerts for one in made.sentences)
+    later = got(api, "/v1/alerts/alert-0020", shapes.OneAlert, language=language)
+    assert ("alert-0019", "alert-0020") in [one.alerts for one in later.sentences]
     refused(api.get("/v1/alerts/nobody"), 404, "not-found")
 
 

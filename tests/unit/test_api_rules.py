@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from undertone.api import steps, tokens
+from undertone.api import answers, shapes, steps, tokens
 from undertone.api.admission import Rate, neighbourhood
 from undertone.api.problems import ApiError
 from undertone.api.queries import Moment
 from undertone.keys import API_BUCKET_TTL_S, DAY_S
+from undertone.web_address import followable
 
 DAY_MS = DAY_S * 1000
 NOW_MS = 1_764_057_600_000
@@ -118,3 +119,31 @@ def test_a_token_is_believed_by_its_secret_until_it_expires() -> None:
 )
 def test_what_is_no_token_is_not_looked_up(written: str) -> None:
     assert tokens.presented(written) is None
+
+
+def test_a_page_ends_before_it_is_too_long_to_send_and_has_one_row_at_least() -> None:
+    def shaped(size: int) -> shapes.Invalid:
+        return shapes.Invalid("x", "y" * size)
+
+    half = answers.MOST_BYTES // 2
+    assert answers.fitting([half - 100, half - 100, 1_000], shaped) == 2
+    assert answers.fitting([3 * half, 1], shaped) == 1
+    assert answers.fitting([1, 2, 3], shaped) == 3
+    assert answers.fitting([], shaped) == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://u:p@example.com/",
+        "https://",
+        "http:\\\\x",
+        "https://a b",
+        "data:text/html,x",
+        "",
+    ],
+)
+def test_an_address_that_nobody_should_follow_is_left_out(url: str) -> None:
+    assert followable(url) is None
+    assert followable("https://example.com/a?b=c#d") == "https://example.com/a?b=c#d"

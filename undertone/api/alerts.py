@@ -14,10 +14,13 @@ from undertone.api.events import EventStream, followed, wanted_of
 from undertone.api.gate import needs
 from undertone.api.problems import ApiError, refused
 from undertone.api.queries import AlertId, AlertQuery, AlertsQuery, AlertStreamQuery, EntryId
-from undertone.api.service import service
+from undertone.api.service import Service, service
 from undertone.api.views import price_move, shown
-from undertone.messages import to_ms
-from undertone.narrative import narrate, paragraph
+from undertone.messages import Alert, to_ms
+from undertone.narrative import narrate, paragraph, previous
+
+SUCH_ALERTS = 20
+"""Among which the one before is looked for: those of any series, where an alert is about all of them."""
 
 router = APIRouter(tags=["alerts"], dependencies=[Depends(needs("read:alerts"))])
 
@@ -75,7 +78,7 @@ def alert(request: Request, alert_id: AlertId, query: Annotated[AlertQuery, Quer
     if found is None:
         raise ApiError("not-found", f"there is no alert {alert_id!r}: /v1/alerts lists those there are")
     moves = ours.prices.moves(found.entity, found.fired_at) if ours.prices and found.entity else []
-    sentences = narrate(found, query.language, moves=moves)
+    sentences = narrate(found, query.language, last=_last(ours, found), moves=moves)
     shape = shapes.OneAlert(
         alert=shown(found),
         language=query.language,
@@ -84,3 +87,15 @@ def alert(request: Request, alert_id: AlertId, query: Annotated[AlertQuery, Quer
         price_moves=tuple(map(price_move, moves)),
     )
     return answer(request, shape)
+
+
+def _last(ours: Service, alert: Alert) -> Alert | None:
+    """The alert before it under the same rule and on the same series, if it is among the last thousand."""
+    before = alert_reading.WantedAlerts(
+        end_ms=to_ms(alert.fired_at),
+        rule=alert.rule,
+        stream=alert.stream,
+        topic=alert.topic,
+        entities=(alert.entity,) if alert.entity else (),
+    )
+    return previous(alert, ours.alerts.page(before, None, SUCH_ALERTS).alerts)

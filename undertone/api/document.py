@@ -103,10 +103,14 @@ def described_stream(summary: str) -> dict[str, Any]:
 def errors(*, missing: bool = False) -> dict[int | str, dict[str, Any]]:
     """The answers that every path may give instead."""
     return {
-        status: {"description": text, "content": {MEDIA_TYPE: {"schema": ref(shapes.Problem)}}}
+        status: {"description": text, "content": {MEDIA_TYPE: {"schema": ref(shapes.Problem), **_example(status)}}}
         for status, text in _ERRORS.items()
         if missing or status != 404
     }
+
+
+def _example(status: int) -> dict[str, Any]:
+    return {"example": EXAMPLES[shapes.Problem]} if status == EXAMPLES[shapes.Problem]["status"] else {}
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
