@@ -57,7 +57,8 @@ TRIALS = (
 def ablate(plan: Plan, rows: int, trials: Sequence[Trial] = TRIALS) -> list[dict[str, Any]]:
     """Train the plan's student once for each trial on `rows` texts and return the figures; also `ablation.json`.
 
-    Trials that the file has already are not run again.
+    Trials that the file has already are not run again; those about copies that the teacher has seen are left out
+    where the plan has none.
     """
     path = plan.of_tier("ablation").with_suffix(".json")
     found: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
@@ -67,7 +68,7 @@ def ablate(plan: Plan, rows: int, trials: Sequence[Trial] = TRIALS) -> list[dict
     targets = teacher_targets(plan, teacher)
     evaluation = evaluation_rows(plan)
     for trial in trials:
-        if trial.name in done:
+        if trial.name in done or (trial.variants is not None and not plan.variants):
             continue
         changed = replace(plan, out=plan.out / "ablation" / trial.name.replace(" ", "-"), **trial.changes)
         result = {"name": trial.name, **run(changed, plan, trial, teacher, targets, rows, evaluation)}
