@@ -47,6 +47,11 @@ class Person:
     role: Role
     signed_in: bool = False
 
+    @property
+    def known(self) -> bool:
+        """Whether it is always the same person who has this name: not so of visitors of an open page."""
+        return self.signed_in or self.role is Role.ADMIN
+
     def may(self, role: Role) -> bool:
         """Whether this person may do what ``role`` may."""
         return self.role >= role

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
@@ -65,6 +65,17 @@ def here(page: str, **changes: Value) -> str:
     """The address of the page that is shown, with some parameters changed; an empty one goes."""
     present = {name: st.query_params.get_all(name) for name in st.query_params}
     return link(page, **(present | changes))
+
+
+def query() -> str:
+    """The query of the page that is shown, without how its reader reads."""
+    present = {name: st.query_params.get_all(name) for name in st.query_params if name not in CARRIED}
+    return urlencode(present, doseq=True)
+
+
+def parsed(text: str) -> dict[str, Value]:
+    """The parameters of a query that :func:`query` gave."""
+    return {name: found for name, found in parse_qs(text).items() if _usable(name)}
 
 
 def _usable(text: str) -> bool:

@@ -13,14 +13,14 @@ from typing import Final
 import streamlit as st
 from redis.exceptions import RedisError
 
-from dashboard import address, guard, shell
+from dashboard import address, guard, saved, shell
 from dashboard.screens import PAGES, Page
 from dashboard.visit import Visit
 from dashboard.words.shell import Shell
 from undertone.errors import StoreError
 
 ICON: Final = "〰️"
-STYLE: Final = Path(__file__).parent / "style.css"
+STYLES: Final = tuple(Path(__file__).parent / name for name in ("style.css", "desk.css"))
 REFRESH_S: Final = 3
 
 
@@ -28,13 +28,10 @@ def main() -> None:
     locale = shell.locale()
     say = Shell(locale.language)
     st.set_page_config(page_title=say.title, page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
-    st.html(STYLE)
+    for sheet in STYLES:
+        st.html(sheet)
     settings = guard.settings(locale)
     person = guard.person(settings, locale)
-
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="masthead"):
-        _strip(Visit(settings, locale, person, ""))
-        shell.reading(locale, person)
 
     def shown(name: str) -> Callable[[], None]:
         return partial(_draw, Visit(settings, locale, person, name), PAGES[name])
@@ -52,6 +49,13 @@ def main() -> None:
         ],
         position="top",
     )
+    visit = Visit(settings, locale, person, chosen.url_path or address.HOME)
+    # In the app's frame and not in a page's: so they keep what they say from page to page.
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="masthead"):
+        _strip(visit)
+        if person.known:
+            saved.menu(visit)
+        shell.reading(locale, person)
     chosen.run()
 
 

@@ -1,10 +1,11 @@
-"""Stories that tell the same: those kept whose texts nearly repeat each other, across streams and days. Pure.
+"""Stories that tell the same of the same companies: kept texts that nearly repeat each other, across streams. Pure.
 
 The worker takes what repeats within a day and a stream for copies and keeps the first only; here the firsts meet.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,13 @@ class Cluster:
 
 def clustered(stories: Sequence[Evidence]) -> list[Cluster]:
     """The stories in clusters, those told last first."""
-    ordered = sorted(stories, key=lambda one: (one.published_ms, one.position))
-    found = [Cluster(tuple(ordered[n] for n in group)) for group in clusters([one.text for one in ordered])]
+    # By company first: "A misses estimates" and "B misses estimates" share most of their words.
+    by_company: defaultdict[frozenset[str], list[Evidence]] = defaultdict(list)
+    for one in sorted(stories, key=lambda one: (one.published_ms, one.position)):
+        by_company[frozenset(one.entities)].append(one)
+    found = [
+        Cluster(tuple(same[n] for n in group))
+        for same in by_company.values()
+        for group in clusters([one.text for one in same])
+    ]
     return sorted(found, key=lambda one: (-one.last_ms, one.first.position))

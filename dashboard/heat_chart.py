@@ -13,6 +13,8 @@ from undertone.trends import Counts
 
 ROW: Final = 26
 LEFT: Final = 150
+NARROW: Final = 560
+"""Up to this width, pixels, names are cut shorter."""
 STRONG: Final = 0.3
 
 
@@ -36,7 +38,8 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
         _cell(column, row, counts, float(one), locale) for (column, row, counts), one in zip(places, nets, strict=True)
     ]
     axis: dict[str, Any] = {"type": "category", "axisTick": {"show": False}, "axisLine": {"show": False}}
-    return {
+    narrow = {"grid": {"left": 92}, "yAxis": {"axisLabel": {"width": 84}}}
+    base: dict[str, Any] = {
         "animation": False,
         "grid": {"left": LEFT, "right": 8, "top": 4, "bottom": 42},
         "tooltip": {**TOOLTIP, "formatter": "{b}"},
@@ -57,6 +60,7 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
             }
         ],
     }  # fmt: skip
+    return {"baseOption": base, "media": [{"query": {"maxWidth": NARROW}, "option": narrow}]}
 
 
 def _cell(column: int, row: int, counts: Counts, mean: float, locale: Locale) -> dict[str, Any]:
