@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from xxhash import xxh3_64_intdigest, xxh32_hexdigest, xxh32_intdigest
 
@@ -15,20 +16,22 @@ MOST_FIGURES = 8
 MOST_NAMES = 16
 MOST_ABOUT = 8
 MOST_SUBJECTS = 2
-"""Companies of one text under which its bands and its words are kept; of more, those whose hashes are least."""
+"""Companies of one text under which its bands are kept; of more, those whose hashes are least."""
 
-MOST_WORDS = 24
+MOST_WORDS = 16
 WORD_DIGITS = 8
 
-_FIGURE = re.compile(
-    r"(?<![\w./])[$£€¥₹]\s?(\d[\d,]*(?:\.\d+)?)"
-    r"|(?<![\w./])(\d[\d,]*(?:\.\d+)?)\s?(?:%|(?:percent|per cent|pct|pc|bps|basis points|[mb]illion|trillion|[mb]ln|bn"
-    r"|mn|crore|lakh|points|cents|jobs|people|workers|employees|staff|stores|units|vehicles|cars|planes)\b|[万亿元点倍])"
-    r"|(?<![\w./])(\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+)(?![\w/])",
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_UNIT = re.compile(
+    r"\s?(?:%|(?:percent|per cent|pct|pc|bps|basis points|[mb]illion|trillion|[mb]ln|bn|mn|crore|lakh|points|cents|jobs"
+    r"|people|workers|employees|staff|stores|units|vehicles|cars|planes)\b|[万亿元点倍])",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?<![\w$#@/.&'’-])[A-Z]\w+(?!\w*(?:…|\.\.))")
-"""A capitalised word of two letters or more that is neither a tag nor cut short."""
+_CURRENCIES = "$£€¥₹"
+_NAME = re.compile(r"(?<![\w$#@/.&'’-])[A-Z]\w+")
+"""A capitalised word of two letters or more that is no tag."""
+
+_CUT_SHORT = re.compile(r"\w+(?:…|\.\.)")
 
 _NO_NAMES = frozenset(("rt", "mt", "via", "update", "breaking", "exclusive", "details"))
 _UP = frozenset(
@@ -43,7 +46,6 @@ _DOWN = frozenset(
     b" missed plunge plunges plunged reduce reduces shrink shrinks sink sinks sank slash slashes slide slides"
     b" slid slip slips slipped slump slumps slumped soften softens tumble tumbles tumbled weak weaker".split()
 )
-_DIGIT = re.compile(r"\d")
 _COMMON = frozenset(
     b"a about after all also an and are as at be been but by can could for from has have how if in into is it its just"
     b" may more new no not now of off on or our out over rt says see so than that the their they this to up via was we"
@@ -59,10 +61,15 @@ def figures(text: str) -> tuple[int, ...]:
     >>> len(figures("Acme falls 12% to $3.40")), figures("Win a phone with Acme! 735")
     (2, ())
     """
-    if _DIGIT.search(text) is None:
-        return ()
-    found = {(match[1] or match[2] or match[3]).replace(",", "") for match in _FIGURE.finditer(text)}
-    return tuple(sorted(xxh32_intdigest(figure.encode()) for figure in found)[:MOST_FIGURES])
+    found = set()
+    for match in _NUMBER.finditer(text):
+        number, start = match[0], match.start()
+        before = text[start - 1] if start else " "
+        if before.isalnum() or before in "./_":
+            continue
+        if before in _CURRENCIES or "." in number or "," in number.rstrip(",") or _UNIT.match(text, match.end()):
+            found.add(number.replace(",", ""))
+    return tuple(sorted(xxh32_intdigest(figure.encode()) for figure in found)[:MOST_FIGURES]) if found else ()
 
 
 def names(text: str, words: Iterable[bytes]) -> tuple[int, ...]:
@@ -74,6 +81,8 @@ def names(text: str, words: Iterable[bytes]) -> tuple[int, ...]:
     >>> names("Japan bans Acme jets", ()) == names("India bans Acme jets", ())
     False
     """
+    if "…" in text or ".." in text:
+        text = _CUT_SHORT.sub("", text)
     found = {name.lower() for name in _NAME.findall(text)} - _NO_NAMES
     if not text.isascii():
         found = {unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode() or name for name in found}
@@ -82,25 +91,25 @@ def names(text: str, words: Iterable[bytes]) -> tuple[int, ...]:
     return tuple(sorted(hashes + [xxh32_intdigest(way.encode()) for way in ways]))
 
 
-def about(entities: Sequence[str]) -> tuple[int, ...]:
+@lru_cache(maxsize=65_536)
+def about(entities: tuple[str, ...]) -> tuple[int, ...]:
     """Hashes of the companies that a text names, ascending."""
     return tuple(sorted(xxh32_intdigest(one.encode()) for one in entities)[:MOST_ABOUT])
 
 
-def subjects(entities: Sequence[str]) -> list[int]:
-    """Under what a text's bands and words are kept, 64 bits each: its companies, MOST_SUBJECTS at most; 0 for none."""
-    if not entities:
-        return [0]
-    return sorted(xxh3_64_intdigest(one.encode()) for one in entities)[:MOST_SUBJECTS]
+@lru_cache(maxsize=65_536)
+def subjects(entities: tuple[str, ...]) -> tuple[int, ...]:
+    """Under what a text's bands are kept, 64 bits each: its companies, MOST_SUBJECTS at most; 0 for none."""
+    return tuple(sorted(xxh3_64_intdigest(one.encode()) for one in entities)[:MOST_SUBJECTS]) or (0,)
 
 
-def words(text: Sequence[bytes], under: Sequence[int]) -> str:
-    """Hashes of a text's distinct words that carry news: one block of equal length for each subject.
+def words(text: Sequence[bytes], subject: int) -> str:
+    """Hashes of a text's distinct words that carry news, as told of a subject: WORD_DIGITS hexadecimal digits each.
 
     A longer text is judged by a sample of MOST_WORDS words, the same ones in every text that has them.
     """
     telling = set(text) - _COMMON
     if len(telling) > MOST_WORDS:
         telling = set(sorted(telling, key=xxh32_intdigest)[:MOST_WORDS])
-    ordered = sorted(telling)
-    return "".join([xxh32_hexdigest(word, subject & 0xFFFFFFFF) for subject in under for word in ordered])
+    seed = subject & 0xFFFFFFFF
+    return "".join([xxh32_hexdigest(word, seed) for word in sorted(telling)])

@@ -93,8 +93,7 @@ def fingerprints(told: Sequence[Told]) -> list[Claim]:
             marks.figures(one.text),
             marks.names(one.text, said),
             marks.about(one.entities),
-            len(subjects),
-            marks.words(said, subjects),
+            marks.words(said, subjects[0]),
         )
         for one, text, said, subjects, sketch, keys in zip(told, same, words, under, sketches, bands, strict=True)
     ]
@@ -109,7 +108,7 @@ def _words(text: bytes) -> list[bytes]:
 
 
 def _compared(
-    texts: Sequence[list[bytes]], under: Sequence[list[int]]
+    texts: Sequence[list[bytes]], under: Sequence[tuple[int, ...]]
 ) -> tuple[list[tuple[int, ...]], list[tuple[str, ...]]]:
     """Sketch and band keys of each text's words; none for one that is too short.
 

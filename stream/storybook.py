@@ -74,13 +74,11 @@ class Storybook:
         """Novelty of a text that opens a story; its words that nobody told in this window become its own."""
         floor = 100 * (1 - self._threshold)
         words = [claim.words[at : at + WORD_DIGITS] for at in range(0, len(claim.words), WORD_DIGITS)]
-        block = len(words) // claim.subjects
-        if not block:
+        if not words:
             return _rounded(floor)
         earlier = self._pages[number - 1].words if number - 1 in self._pages else {}
-        told = [own.words.setdefault(word, claim.id_hash) != claim.id_hash or word in earlier for word in words]
-        most = max(sum(told[first : first + block]) for first in range(0, len(words), block))
-        return _rounded(floor + (100 - floor) * (1 - most / block))
+        told = sum(own.words.setdefault(word, claim.id_hash) != claim.id_hash or word in earlier for word in words)
+        return _rounded(floor + (100 - floor) * (1 - told / len(words)))
 
     def _page(self, number: int) -> _Page:
         page = self._pages.get(number)

@@ -38,7 +38,6 @@ class Claim(NamedTuple):
     figures: tuple[int, ...] = ()
     names: tuple[int, ...] = ()
     about: tuple[int, ...] = ()
-    subjects: int = 1
     words: str = ""
 
 

@@ -184,8 +184,9 @@ def test_text_about_two_companies_meets_a_copy_that_names_one_of_them() -> None:
         assert [answer.owner for answer in book.claim([both, one])] == ["news-0:1"] * 2
 
 
-def test_words_of_novelty_are_kept_under_each_company_and_leave_out_common_ones() -> None:
-    one = fingerprint("news-0:1", 0, "1", "the plant of Acme is on fire", ("ACME", "OTHR"))
-    assert one.subjects == 2
-    assert len(one.words) == 2 * 3 * WORD_DIGITS
+def test_words_of_novelty_are_kept_under_a_company_and_leave_out_common_ones() -> None:
+    text = "the plant of Acme is on fire"
+    one, other = (fingerprint("news-0:1", 0, "1", text, (symbol,)).words for symbol in ("ACME", "OTHR"))
+    assert len(one) == len(other) == 3 * WORD_DIGITS
+    assert one != other
     assert fingerprint("news-0:1", 0, "1", "it is on", ()).words == ""

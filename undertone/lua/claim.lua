@@ -2,11 +2,10 @@
 --
 -- KEYS[1] prefix of the story hashes of one stream (every key below starts with it: one hash tag, one slot)
 -- ARGV[1] msgpack: {ttl, window_ms, threshold, k, claims}
---   claims   [[position, event time ms, id hash, text hash, sketch, [band hash, ...], figures, names, about, subjects,
---              words]]
+--   claims   [[position, event time ms, id hash, text hash, sketch, [band hash, ...], figures, names, about, words]]
 --   sketch   the k smallest 32-bit hashes of the text's words, ascending; empty, with no bands, for an exact match only
 --   figures, names, about  hashes of the text's amounts, capitalised words and companies, each ascending
---   subjects, words  hashes, 8 hexadecimal digits each, of the words that may be news, in as many blocks of equal length as subjects
+--   words    hashes, 8 hexadecimal digits each, of the words that may be news of the company
 --
 -- There is one hash for each window of event time, and a claim looks into its own, the one before and the one after:
 -- no open story can be elsewhere, and expiry takes a whole window at once. Fields of a hash:
@@ -78,31 +77,27 @@ local function exists(key)
 end
 
 -- Novelty of a text that opens a story; its words that nobody told in this window become its own.
-local function fresh(own, earlier, id, subjects, words, writes)
+local function fresh(own, earlier, id, words, writes)
   local floor = 100 * (1 - threshold)
-  local fields, block = {}, #words / WORD / subjects
-  if block == 0 then return rounded(floor) end
+  if #words == 0 then return rounded(floor) end
+  local fields = {}
   for at = 1, #words, WORD do fields[#fields + 1] = 'w' .. string.sub(words, at, at + WORD - 1) end
-  local mark, most = string.sub(id, 1, MARK), 0
+  local mark, told = string.sub(id, 1, MARK), 0
   local mine = exists(own) and redis.call('HMGET', own, unpack(fields)) or {}
   local theirs = exists(earlier) and redis.call('HMGET', earlier, unpack(fields)) or {}
-  for first = 1, #fields, block do
-    local told = 0
-    for at = first, first + block - 1 do
-      if theirs[at] or (mine[at] and mine[at] ~= mark) then told = told + 1 end
-      if not mine[at] then
-        writes[#writes + 1] = fields[at]
-        writes[#writes + 1] = mark
-      end
+  for place, field in ipairs(fields) do
+    if theirs[place] or (mine[place] and mine[place] ~= mark) then told = told + 1 end
+    if not mine[place] then
+      writes[#writes + 1] = field
+      writes[#writes + 1] = mark
     end
-    most = math.max(most, told / block)
   end
-  return rounded(floor + (100 - floor) * (1 - most))
+  return rounded(floor + (100 - floor) * (1 - told / #fields))
 end
 
 local answers = {}
 for _, claim in ipairs(body.claims) do
-  local position, at, id, text, sketch, bands, figures, names, about, subjects, words = unpack(claim)
+  local position, at, id, text, sketch, bands, figures, names, about, words = unpack(claim)
   local number = math.floor(at / window)
   local own = prefix .. string.format('%d', number)
   local wanted = {'i' .. id, 'x' .. text}
@@ -159,7 +154,7 @@ for _, claim in ipairs(body.claims) do
   end
   local novelty = 0
   if owner == position and not repeated then
-    novelty = fresh(own, prefix .. string.format('%d', number - 1), id, subjects or 1, words or '', writes)
+    novelty = fresh(own, prefix .. string.format('%d', number - 1), id, words or '', writes)
   elseif owner and not repeated then
     novelty = 100 - hundredths
   end
