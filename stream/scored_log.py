@@ -114,9 +114,19 @@ class ScoredLog:
 
     def evidence(self, rows: Ints, stream: str) -> list[Evidence]:
         """The messages of some rows as evidence, in the order of the rows."""
-        names = [name for name in _TOLD if name in self.table.column_names]
-        told = self.table.select(names).take(pa.array(rows)).to_pylist()
-        return [self._evidence(int(row), one, stream) for row, one in zip(rows, told, strict=True)]
+        return [
+            self._evidence(row, {name: column[row].as_py() for name, column in self._told.items()}, stream)
+            for row in rows.tolist()
+        ]
+
+    @cached_property
+    def _told(self) -> dict[str, pa.Array]:
+        """What evidence shows besides, each column in one piece, since a cell is asked for at a time."""
+        table = self.table.select([name for name in _TOLD if name in self.table.column_names]).combine_chunks()
+        return {
+            name: table[name].chunk(0) if table.num_rows else pa.array([], table[name].type)
+            for name in table.column_names
+        }
 
     def _evidence(self, row: int, told: dict[str, Any], stream: str) -> Evidence:
         mentioned = slice(*np.searchsorted(self.mentioning, (row, row + 1)))
