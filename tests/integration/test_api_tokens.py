@@ -162,6 +162,7 @@ def test_the_command_serves_until_it_is_told_to_stop_and_ends_its_streams(redis_
         place = wait_until(
             lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), LONG_S, "it says where it is"
         )
+        assert place is not None
         assert "no token exists" in log.read_text()
         with httpx.stream("GET", f"{place[0]}/v1/alerts/stream", timeout=LONG_S) as answer:
             assert answer.status_code == 200
