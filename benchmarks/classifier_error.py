@@ -109,7 +109,8 @@ def shifted(found: Windows, errors: Errors) -> Ints:
 def summed(found: Windows, errors: Errors) -> Ints:
     """By the sum of the probabilities, with the usual share as their prior."""
     ratio = _likelihood_ratio(found, errors)
-    return _whole((SHARE * ratio / (SHARE * ratio + 1 - SHARE) * found.there).sum(axis=1), found.total)
+    expected: Floats = (SHARE * ratio / (SHARE * ratio + 1 - SHARE) * found.there).sum(axis=1).astype(np.float64)
+    return _whole(expected, found.total)
 
 
 def _likelihood_ratio(found: Windows, errors: Errors) -> Floats:
