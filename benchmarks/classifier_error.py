@@ -103,7 +103,7 @@ def shifted(found: Windows, errors: Errors) -> Ints:
     n = np.maximum(found.total, 1)[:, None]
     for _ in range(EM_STEPS):
         share = (share * ratio / (share * ratio + 1 - share) * found.there).sum(axis=1, keepdims=True) / n
-    return _whole(share[:, 0] * found.total, found.total)
+    return _whole((share[:, 0] * found.total).astype(np.float64), found.total)
 
 
 def summed(found: Windows, errors: Errors) -> Ints:
