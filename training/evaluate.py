@@ -122,15 +122,25 @@ def publish(plan: Plan, candidate: artefact.Manifest, evaluation: Evaluation) ->
     artefact.write(plan.model, {name: plan.candidate / name for name in candidate.files}, final)
 
 
-def in_brief(evaluation: Evaluation) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the main figures by set and head, as the manifest carries them."""
+def in_brief(evaluation: Evaluation) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the figures by set and head as the manifest carries them: the main ones, by class, and how well it knows.
+
+    Lists are by class in the order of the head's labels; `confusion` is (truth, guess).
+    """
     return {
-        name: {
-            head: {key: round(getattr(one.student, key), 4) for key in ("rows", "accuracy", "macro_f1", "ece")}
-            for head, one in heads.items()
-        }
+        name: {head: figures_in_brief(one.student) for head, one in heads.items()}
         for name, heads in evaluation.sets.items()
     }
+
+
+def figures_in_brief(found: Figures) -> dict[str, object]:
+    main = {key: round(getattr(found, key), 4) for key in ("rows", "accuracy", "macro_f1", "ece")}
+    shares = {key: [round(one, 4) for one in getattr(found, key)] for key in ("precision", "recall", "f1")}
+    bins = [
+        {"rows": one.rows, "confidence": round(one.confidence, 4), "accuracy": round(one.accuracy, 4)}
+        for one in found.reliability
+    ]
+    return {**main, **shares, "support": found.support, "confusion": found.confusion, "reliability": bins}
 
 
 def teacher_of(plan: Plan) -> tuple[Network, Tokenizer] | None:

@@ -19,7 +19,7 @@ from undertone import keys
 from undertone.client import lua
 from undertone.errors import InputError
 from undertone.labels.judge import judge, person
-from undertone.messages import Alert, Evidence, Label, Said, Sentiment
+from undertone.messages import Alert, Evidence, Label, Said, Sentiment, encode
 from undertone.settings import Settings
 from undertone.text import clean, normalise
 
@@ -100,6 +100,13 @@ class Verdicts:
     def waiting(self) -> int:
         """How many are on their way."""
         return self.redis.xlen(keys.verdicts())
+
+    def add(self, label: Label) -> None:
+        """Let a label go the same way, that belongs to no alert: one that was given on the page."""
+        with self.redis.pipeline() as pipe:
+            pipe.xadd(keys.verdicts(), {"label": encode(label)})
+            pipe.expire(keys.verdicts(), keys.ALERT_TTL_S)
+            pipe.execute()
 
     def carry(self, settings: Settings, name: str) -> int:
         """Send all that wait, in order; how many were sent, 0 while another program carries them.

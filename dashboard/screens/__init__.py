@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.screens import alerts, now, pipeline, rules, stories, trends
+from dashboard.screens import alerts, models, now, pipeline, rules, stories, trends
 from dashboard.visit import Visit
 
 
@@ -28,6 +28,7 @@ PAGES: Final[dict[str, Page]] = {
     "stories": Page(stories.draw, ":material/article:"),
     "alerts": Page(alerts.draw, ":material/warning:"),
     "rules": Page(rules.draw, ":material/rule:", needs_data=False),
+    "models": Page(models.draw, ":material/model_training:", needs_data=False),
     "pipeline": Page(pipeline.draw, ":material/lan:", needs_data=False),
 }
 """By the name in the URL; the titles are the words of the same name in :mod:`dashboard.words.shell`."""

@@ -1,34 +1,83 @@
-"""The page Pipeline: lag, rate, latency and freshness at a glance, then partitions, dead letters and workers."""
+"""The page Pipeline: lag, rate, latency and freshness at a glance, then partitions, workers, feeds and dead letters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import Final, cast
 
 import streamlit as st
 
-from dashboard import guard, reads
+from dashboard import acting, guard, letters, pipeline_tables, reads, windows
+from dashboard.guard import store
 from dashboard.health_line import lag, milliseconds, number
+from dashboard.kept import kept
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
+from dashboard.ranges import HOUR, Range
 from dashboard.reads import Health
+from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
+from dashboard.windows import Asked
 from dashboard.words.pipeline import Pipeline
+from undertone.trends import total
 
-NAME_LIMIT = 60
-REFRESH_S = 3
+NAME_LIMIT: Final = 60
+REFRESH_S: Final = 3
+SLOW_S: Final = 15
+VOLUME: Final = Range("6h", 6 * HOUR, 300, 300)
+
+
+def draw(visit: Visit) -> None:
+    acting.notice()
+    _live(visit)
+    _feeds(visit)
+    with guard.calm(visit.locale):
+        letters.draw(visit)
 
 
 @st.fragment(run_every=REFRESH_S)
-def draw(visit: Visit) -> None:
+def _live(visit: Visit) -> None:
     say, locale = Pipeline(visit.locale.language), visit.locale
     with guard.calm(locale):
         health = reads.health(visit.url, visit.streams)
-        st.html(join(el("h2", say.title, class_="ut-heading"), _strip(health, locale, say)))
-        st.html(join(_partitions(health, locale, say), _dead(health, locale, say), _workers(health, locale, say)))
+        st.html(join(el("h2", say.title, class_="ut-heading"), _strip(visit, health, say)))
+        st.html(join(pipeline_tables.partitions(health, locale, say), pipeline_tables.workers(health, locale, say)))
 
 
-def _strip(health: Health, locale: Locale, say: Pipeline) -> Html:
-    reports = health.workers.values()
+@st.fragment(run_every=SLOW_S)
+def _feeds(visit: Visit) -> None:
+    say, locale = Pipeline(visit.locale.language), visit.locale
+    with guard.calm(locale):
+        health, now_ms = reads.health(visit.url, visit.streams), visit.now_ms()
+        dead = el("section", pipeline_tables.dead(health, locale, say))
+        if now_ms < 0:
+            st.html(dead)
+            return
+        parts = (el("section", _volume(visit, now_ms), pipeline_tables.feeds(visit, now_ms)), dead)
+        st.html(el("div", *parts, class_="ut-tables"))
+
+
+def _volume(visit: Visit, now_ms: int) -> Html:
+    """Stories by five minutes, of each stream."""
+    say, units = Pipeline(visit.locale.language), visit.locale.units
+    rows = []
+    for stream in visit.streams:
+        bars = [*windows.bars(visit.url, Asked((stream,)), reads.topics(visit.url), VOLUME, now_ms).values()]
+        counts = total(bars)
+        words = say.volume_words.format(n=counts.total_stories, negative=counts.stories[0])
+        name = {"news": units.news, "comments": units.comments}.get(stream, stream)
+        rows.append(el("p", el("span", name, class_="ut-facts"), " ", sparkline(bars, words), class_="ut-volume"))
+    return join(el("h3", say.volume), *rows)
+
+
+@kept(SLOW_S, most=4)
+def _memory_bytes(url: str) -> int:
+    """What the store uses."""
+    found = cast("dict[str, int]", store(url).redis.info("memory"))
+    return int(found["used_memory"])
+
+
+def _strip(visit: Visit, health: Health, say: Pipeline) -> Html:
+    locale, reports = visit.locale, health.workers.values()
     rates = [number(one.get("rate")) for one in reports]
     p50 = max((number(one.get("latency_p50_ms")) for one in reports), default=None)
     p99 = max((number(one.get("latency_p99_ms")) for one in reports), default=None)
@@ -40,85 +89,32 @@ def _strip(health: Health, locale: Locale, say: Pipeline) -> Html:
         duplicate=locale.number(health.counter("duplicate")),
     )
     lags = lag(health)
+    busy = say.workers_busy.format(ready=ready, n=len(health.workers)) if health.workers else "0"
+    model = say.workers_note.format(model=plain(health.model, NAME_LIMIT) or say.none)
+    note = f"{say.dead_note.format(n=locale.number(health.records))} · {misfits}"
+    lagging = locale.number(sum(lags.values())) if lags else say.none
+    memory = f"{_memory_bytes(visit.url) / 1e6:,.0f} MB"
+    rate = locale.number(round(sum(rates), 1)) if rates else say.none
+    age = locale.age(health.age_ms) if health.updated_ms else say.none
     tiles = (
-        (say.lag, locale.number(sum(lags.values())) if lags else say.none, say.lag_note),
-        (say.rate, locale.number(round(sum(rates), 1)) if rates else say.none, say.rate_note),
-        (say.latency, _ms(p50, locale, say), say.latency_note.format(p99=_ms(p99, locale, say))),
-        (say.freshness, locale.age(health.age_ms) if health.updated_ms else say.none, say.freshness_note),
-        (say.dead, locale.number(dead), f"{say.dead_note.format(n=locale.number(health.records))} · {misfits}"),
-        (
-            say.workers,
-            say.workers_busy.format(ready=ready, n=len(health.workers)) if health.workers else "0",
-            say.workers_note.format(model=plain(health.model, NAME_LIMIT) or say.none),
-        ),
+        (say.lag, say.about_lag, lagging, say.lag_note),
+        (say.rate, say.about_rate, rate, say.rate_note),
+        (say.latency, say.about_latency, _ms(p50, locale, say), say.latency_note.format(p99=_ms(p99, locale, say))),
+        (say.freshness, say.about_freshness, age, say.freshness_note),
+        (say.dead, say.about_dead, locale.number(dead), note),
+        (say.workers, say.about_workers, busy, model),
+        (say.store, say.about_store, memory, say.store_note),
     )
     cells = (
-        el("div", el("dt", name), el("dd", value), el("dd", note, class_="ut-note")) for name, value, note in tiles
+        el(
+            "div",
+            el("dt", el("abbr", name, title=meaning, tabindex="0")),
+            el("dd", value),
+            el("dd", remark, class_="ut-note"),
+        )
+        for name, meaning, value, remark in tiles
     )
     return el("dl", *cells, class_="ut-tiles ut-strip")
-
-
-def _partitions(health: Health, locale: Locale, say: Pipeline) -> Html:
-    lags = lag(health)
-    rows = []
-    for one in health.states:
-        name = f"{one.stream}-{one.partition}"
-        dead = sum(n for counter, n in one.counters.items() if counter.startswith("dead:"))
-        counters = (one.counters.get(key, 0) for key in ("counted", "late", "future", "duplicate"))
-        rows.append((
-            name,
-            locale.number(one.offset),
-            locale.number(lags[name]) if name in lags else say.none,
-            locale.moment(one.watermark_ms, year=True) if one.watermark_ms >= 0 else say.none,
-            locale.age(max(0, health.now_ms - one.updated_ms)) if one.updated_ms else say.none,
-            *(locale.number(n) for n in counters),
-            locale.number(dead),
-        ))  # fmt: skip
-    headings = (
-        say.column_partition, say.column_offset, say.column_lag, say.column_watermark, say.column_age,
-        say.column_counted, say.column_late, say.column_future, say.column_duplicate, say.column_dead,
-    )  # fmt: skip
-    return _table(say.partitions, headings, rows)
-
-
-def _dead(health: Health, locale: Locale, say: Pipeline) -> Html:
-    rows = [(plain(reason, NAME_LIMIT), locale.number(n)) for reason, n in health.dead.items()]
-    if not rows:
-        return join(el("h3", say.dead_by_reason), el("p", say.no_dead, class_="ut-facts"))
-    return _table(say.dead_by_reason, (say.column_reason, say.column_count), rows)
-
-
-def _workers(health: Health, locale: Locale, say: Pipeline) -> Html:
-    if not health.workers:
-        return join(el("h3", say.workers), el("p", say.no_workers, class_="ut-facts"))
-    rows = []
-    for name, one in health.workers.items():
-        memory = one.get("memory_mb")
-        rows.append((
-            plain(name, NAME_LIMIT),
-            plain(one.get("model", ""), NAME_LIMIT) or say.none,
-            locale.number(number(one.get("rate"))),
-            milliseconds(number(one.get("latency_p50_ms")), locale),
-            milliseconds(number(one.get("latency_p99_ms")), locale),
-            plain(one.get("queue", say.none), NAME_LIMIT),
-            say.none if memory is None else f"{number(memory):.0f} MB",
-            plain(one.get("errors", say.none), NAME_LIMIT),
-        ))  # fmt: skip
-    headings = (
-        say.column_worker, say.column_model, say.column_rate, say.column_p50, say.column_p99, say.column_queue,
-        say.column_memory, say.column_errors,
-    )  # fmt: skip
-    return _table(say.workers, headings, rows)
-
-
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
-    head = el("thead", el("tr", *(el("th", name, scope="col") for name in headings)))
-    lines = (
-        el("tr", el("th", row[0], scope="row"), *(el("td", cell, class_="ut-number") for cell in row[1:]))
-        for row in rows
-    )
-    table = el("div", el("table", head, el("tbody", *lines)), class_="ut-scroll", tabindex="0", role="region")
-    return join(el("h3", title), table)
 
 
 def _ms(value: float | None, locale: Locale, say: Pipeline) -> str:
