@@ -28,9 +28,9 @@ Value = str | Sequence[str]
 
 def value(name: str, valid: Collection[str] | None = None) -> str:
     """The value of a parameter; empty if it is missing, cannot be printed, is too long or not among ``valid``."""
-    found = st.query_params.get(name)
+    found: Value | None = st.query_params.get(name)
     if found is None and name in CARRIED:
-        found = st.session_state.get(f"carried-{name}")
+        found = _carried().get(name)
     if not isinstance(found, str) or not _usable(found):
         return ""
     return found if valid is None or found in valid else ""
@@ -44,9 +44,10 @@ def values(name: str) -> list[str]:
 
 def write(**chosen: Value) -> None:
     """Put values into the URL and take empty ones out; names that are not given stay as they are."""
+    carried = {name: one for name, one in chosen.items() if name in CARRIED and isinstance(one, str)}
+    if carried:
+        st.session_state["carried"] = _carried() | carried
     for name, one in chosen.items():
-        if name in CARRIED and isinstance(one, str):
-            st.session_state[f"carried-{name}"] = one
         wanted = [one] if isinstance(one, str) else list(one)
         if one and st.query_params.get_all(name) != wanted:
             st.query_params[name] = wanted if len(wanted) > 1 else wanted[0]
@@ -56,15 +57,24 @@ def write(**chosen: Value) -> None:
 
 def link(page: str, **chosen: Value) -> str:
     """The address of a page of this dashboard with these parameters, in the reader's language and zone."""
-    carried: dict[str, Value] = {name: value(name) for name in CARRIED}
-    query = {name: one for name, one in (carried | chosen).items() if one}
+    query = {name: one for name, one in (_carried() | chosen).items() if one}
     return f"{'' if page == HOME else page}?{urlencode(query, doseq=True)}"
 
 
 def here(page: str, **changes: Value) -> str:
     """The address of the page that is shown, with some parameters changed; an empty one goes."""
-    present = {name: st.query_params.get_all(name) for name in st.query_params}
-    return link(page, **(present | changes))
+    return link(page, **(present() | changes))
+
+
+def present() -> dict[str, Value]:
+    """All parameters of the page that is shown."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _carried() -> dict[str, Value]:
+    # Asked for every link on a page: one look into the session costs less than two into the URL.
+    found: dict[str, Value] = st.session_state.get("carried", {})
+    return found
 
 
 def query() -> str:

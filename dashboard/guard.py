@@ -5,11 +5,13 @@ A page never shows a traceback for a server that is away: it shows what it read 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
@@ -23,7 +25,7 @@ from dashboard.locale import Locale
 from dashboard.markup import Html, el, join
 from dashboard.words.shell import Shell
 from undertone.errors import SettingsError, StoreError
-from undertone.settings import Settings
+from undertone.settings import PREFIX, Settings
 from undertone.store import Store, connect
 
 RETRY_S = 3
@@ -55,13 +57,28 @@ def _open(url: str) -> Store:
 def settings(locale: Locale) -> Settings:
     """The settings of this page, or a calm page that names the one that cannot be used."""
     try:
-        found = Settings()
+        found = _settings(*_environment())
         if found.dashboard_roles is not None:
             access.load(found.dashboard_roles)
     except SettingsError as error:
         lines = (el("p", line, class_="ut-mono") for line in str(error).splitlines())
         _stop(locale, "■", Shell(locale.language).settings_title, *lines, kind="away")
     return found
+
+
+def _environment() -> tuple[tuple[tuple[str, str], ...], int]:
+    """All that settings are made of: our variables, and when the ``.env`` file was changed last."""
+    try:
+        changed_ns = Path(".env").stat().st_mtime_ns
+    except OSError:
+        changed_ns = 0
+    return tuple((name, value) for name, value in os.environ.items() if name.startswith(PREFIX)), changed_ns
+
+
+@lru_cache(maxsize=4)
+def _settings(_variables: tuple[tuple[str, str], ...], _changed_ns: int) -> Settings:
+    # Checking them costs more than drawing a page, and they are asked for on every run.
+    return Settings()
 
 
 def person(found: Settings, locale: Locale) -> Person:

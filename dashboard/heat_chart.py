@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dashboard.charts import GRID, NEGATIVE, POSITIVE, TOOLTIP, label
 from dashboard.locale import Locale, signed
-from dashboard.posterior import net
+from dashboard.posterior import net_mean
 from dashboard.windows import Totals
 from undertone.trends import Counts
 
@@ -33,7 +33,7 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
         if hour in found[topic] and found[topic][hour].total_stories
     ]
     # The posterior mean: a single story is no strong colour.
-    nets = net([counts for *_, counts in places]).mean
+    nets = net_mean([counts for *_, counts in places])
     cells = [
         _cell(column, row, counts, float(one), locale) for (column, row, counts), one in zip(places, nets, strict=True)
     ]

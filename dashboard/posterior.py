@@ -60,6 +60,20 @@ def net(counts: Sequence[Counts], level: float = LEVEL) -> Interval:
     return _hidden(Interval(mean, 2 * low - 1, 2 * high - 1), stories)
 
 
+def net_mean(counts: Sequence[Counts]) -> Floats:
+    """The mean of :func:`net` alone, which costs far less."""
+    stories = _stories(counts)
+    a = PRIOR + stories
+    return np.where(stories.sum(axis=1) == 0, np.nan, (a[:, 2] - a[:, 0]) / a.sum(axis=1))
+
+
+def share_mean(counts: Sequence[Counts]) -> Floats:
+    """The mean of :func:`share` alone."""
+    stories = _stories(counts)
+    total = stories.sum(axis=1)
+    return np.where(total == 0, np.nan, (PRIOR + stories[:, 0]) / (3 * PRIOR + total))
+
+
 def _stories(counts: Sequence[Counts]) -> Floats:
     return np.array([one.stories for one in counts], np.float64).reshape(-1, 3)  # (counts, sentiments)
 

@@ -35,13 +35,16 @@ def _table(visit: Visit, title: str, found: dict[str, Counts], kind: str, chosen
     shown = [*found][:RANKED]
     if chosen in found and chosen not in shown:
         shown[-1] = chosen
-    rows = [_row(visit, name, found[name], largest, kind, chosen) for name in shown]
+    present = address.present()
+    rows = [_row(visit, name, found[name], largest, kind, chosen, present) for name in shown]
     return el("div", el("h3", title), el("table", head, el("tbody", *rows)), class_="ut-rank")
 
 
-def _row(visit: Visit, name: str, counts: Counts, largest: int, kind: str, chosen: str) -> Html:
+def _row(
+    visit: Visit, name: str, counts: Counts, largest: int, kind: str, chosen: str, present: dict[str, address.Value]
+) -> Html:
     units = visit.locale.units
-    target = address.here("trends", **{kind: "" if name == chosen else name, "at": ""})
+    target = address.link("trends", **(present | {kind: "" if name == chosen else name, "at": ""}))
     current = "true" if name == chosen else None
     label = el("a", plain(name, NAME_LIMIT), href=target, target="_self", aria_current=current)
     negative, neutral, positive = counts.stories

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -142,22 +143,21 @@ def _stacked(line: Line, starts: range, times: Sequence[int], locale: Locale) ->
 
 def _lines(line: Line, starts: range, times: Sequence[int], locale: Locale, *, single: bool) -> list[dict[str, Any]]:
     say, counts = Trends(locale.language), [line.bars[start] for start in starts]
-    net, share = posterior.net(counts), _times(posterior.share(counts), 100)
     named = single and not line.faint
-    name = label(line.name)
-    colour = SERIES[line.colour % len(SERIES)]
-    drawn = []
+    name, colour = label(line.name), SERIES[line.colour % len(SERIES)]
     if not named:
-        drawn.append(_line(name, 0, colour, line, _points(times, [one.total_stories for one in counts]), "%,d"))
-    for grid, found, own, word, pattern in (
-        (1, net, POSITIVE, locale.units.net, "%+.2f"),
-        (2, share, NEGATIVE, locale.units.negative_share, "%.0f%%"),
-    ):
-        color = own if single and not line.faint else colour
-        if named:
-            drawn += _band(grid, found, color, times, say, pattern)
-        drawn.append(_line(word if named else name, grid, color, line, _points(times, found.mean), pattern))
-    return drawn
+        return [
+            _line(name, 0, colour, line, _points(times, [one.total_stories for one in counts]), "%,d"),
+            _line(name, 1, colour, line, _points(times, posterior.net_mean(counts)), "%+.2f"),
+            _line(name, 2, colour, line, _points(times, 100 * posterior.share_mean(counts)), "%.0f%%"),
+        ]
+    net, share = posterior.net(counts), _times(posterior.share(counts), 100)
+    return [
+        *_band(1, net, POSITIVE, times, say, "%+.2f"),
+        _line(locale.units.net, 1, POSITIVE, line, _points(times, net.mean), "%+.2f"),
+        *_band(2, share, NEGATIVE, times, say, "%.0f%%"),
+        _line(locale.units.negative_share, 2, NEGATIVE, line, _points(times, share.mean), "%.0f%%"),
+    ]
 
 
 def _line(
@@ -186,11 +186,12 @@ def _band(
         "lineStyle": {"opacity": 0}, "itemStyle": {"color": color}, "symbol": "none", "silent": True,
         "tooltip": {"valueFormatter": pattern},
     }  # fmt: skip
-    width = [[at, *_rounded(high - low, high)] for at, low, high in zip(times, found.low, found.high, strict=True)]
+    ends = zip(times, _values(found.high - found.low), _values(found.high), strict=True)
     return [
         {**common, "name": say.low, "data": _points(times, found.low)},
         {
-            **common, "name": say.high, "areaStyle": {"color": color, "opacity": BAND}, "data": width,
+            **common, "name": say.high, "areaStyle": {"color": color, "opacity": BAND},
+            "data": [list(one) for one in ends],
             "dimensions": ["time", "width", "high"], "encode": {"x": "time", "y": "width", "tooltip": "high"},
         },
     ]  # fmt: skip
@@ -235,11 +236,12 @@ def _price(price: Price, shift_ms: int) -> dict[str, Any]:
 
 
 def _points(times: Sequence[int], values: Sequence[float] | Floats) -> list[list[float | None]]:
-    return [[at, *_rounded(value)] for at, value in zip(times, values, strict=True)]
+    return [[at, value] for at, value in zip(times, _values(values), strict=True)]
 
 
-def _rounded(*values: float) -> list[float | None]:
-    return [None if np.isnan(one) else round(float(one), 3) for one in values]
+def _values(values: Sequence[float] | Floats) -> list[float | None]:
+    rounded: list[float] = np.round(np.asarray(values, np.float64), 3).tolist()
+    return [None if isnan(one) else one for one in rounded]
 
 
 def _times(found: Interval, factor: float) -> Interval:

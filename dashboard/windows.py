@@ -9,9 +9,12 @@ from typing import Final, NamedTuple
 from dashboard.guard import store
 from dashboard.kept import kept
 from dashboard.ranges import DAY, HOUR, Range, cover
+from undertone.reading import Windows
 from undertone.trends import Counts, Series, total
 
 LIVE_S: Final = 3
+SHARED_S: Final = 4.5
+"""For how long the newest windows are taken as they are: nearly as long as charts wait for their next refresh."""
 RANKED_S: Final = 10
 SETTLED_S: Final = 900
 SETTLED_AFTER_MS: Final = 2 * HOUR * 1000
@@ -151,19 +154,35 @@ def _read_totals(url: str, stream: str, size_s: int, start_ms: int, end_ms: int,
 
 
 _settled_totals = kept(SETTLED_S, most=4_000)(_read_totals)
-_live_totals = kept(LIVE_S, most=400)(_read_totals)
 
 
-def _read_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
-    found: Ranking = {}
-    for cells in store(url).windows(stream, size_s, start_ms, end_ms).values():
+@kept(SHARED_S, most=200)
+def _live(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Windows:
+    """Whole windows, which serve every series that anybody looks at."""
+    return store(url).windows(stream, size_s, start_ms, end_ms)
+
+
+def _live_totals(url: str, stream: str, size_s: int, start_ms: int, end_ms: int, series: tuple[Series, ...]) -> Totals:
+    found = _live(url, stream, size_s, start_ms, end_ms)
+    return {start: total(cells[one] for one in series if one in cells) for start, cells in found.items()}
+
+
+def _ranked(found: Windows) -> Ranking:
+    ranked: Ranking = {}
+    for cells in found.values():
         for one, counts in cells.items():
-            found[one] = found[one] + counts if one in found else counts
-    return found
+            ranked[one] = ranked[one] + counts if one in ranked else counts
+    return ranked
 
 
-_settled_ranking = kept(SETTLED_S, most=300)(_read_ranking)
-_live_ranking = kept(RANKED_S, most=100)(_read_ranking)
+@kept(SETTLED_S, most=300)
+def _settled_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
+    return _ranked(store(url).windows(stream, size_s, start_ms, end_ms))
+
+
+@kept(SHARED_S, most=100)
+def _live_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
+    return _ranked(_live(url, stream, size_s, start_ms, end_ms))
 
 
 def _read_cells(
@@ -174,7 +193,14 @@ def _read_cells(
 
 
 _settled_cells = kept(SETTLED_S, most=64)(_read_cells)
-_live_cells = kept(LIVE_S, most=32)(_read_cells)
+
+
+def _live_cells(
+    url: str, stream: str, size_s: int, start_ms: int, end_ms: int, known: tuple[str, ...]
+) -> dict[int, dict[str, Counts]]:
+    found = _live(url, stream, size_s, start_ms, end_ms)
+    named = [(topic, Series(topic, "")) for topic in known]
+    return {start: {topic: cells[one] for topic, one in named if one in cells} for start, cells in found.items()}
 
 
 def _read_models(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ estimates.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from undertone.text import normalise
 
@@ -43,7 +44,7 @@ def clusters(texts: Sequence[str]) -> list[list[int]]:
 
     Groups and their members are in the order of the texts.
     """
-    sets = [frozenset(normalise(text).split()) for text in texts]
+    sets = [_words(text) for text in texts]
     frequency = Counter(token for tokens in sets for token in tokens)
     leaders: defaultdict[str, list[int]] = defaultdict(list)
     found: dict[int, list[int]] = {}
@@ -57,6 +58,11 @@ def clusters(texts: Sequence[str]) -> list[list[int]]:
             for token in rare:
                 leaders[token].append(number)
     return [*found.values()]
+
+
+@lru_cache(maxsize=4_096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(normalise(text).split())
 
 
 def _similar(tokens: frozenset[str], others: frozenset[str]) -> bool:

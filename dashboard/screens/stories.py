@@ -18,7 +18,7 @@ from undertone.messages import Evidence
 
 REFRESH_S: Final = 5
 SHOWN_AT_ONCE: Final = 25
-SHOWN: Final = 100
+SHOWN: Final = 60
 QUERY_LIMIT: Final = 100
 
 

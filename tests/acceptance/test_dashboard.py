@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,10 +20,12 @@ from tests import seed
 from tests.servers import wait_until
 from undertone.embedded import EmbeddedValkey
 from undertone.store import Store
+from undertone.trends import Series
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 PATIENCE_MS = 60_000
+MINUTE_MS = 60_000
 SERVE = "import sys, dashboard; from undertone.settings import Settings; sys.exit(dashboard.run(Settings()))"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs a browser at {CHROMIUM}")
@@ -69,51 +72,86 @@ def visit(browser: Browser, url: str, *, width: int = 1280) -> Page:
     return page
 
 
-def test_a_surge_is_on_the_page_with_its_evidence(browser: Browser, redis_url: str, tmp_path: Path) -> None:
+def test_a_surge_leads_from_now_to_its_evidence_and_filters_survive_a_reload(
+    browser: Browser, redis_url: str, tmp_path: Path
+) -> None:
     store = Store.open(redis_url)
     seed.seed(store)
     alert = seed.alert(store)
     seed.publish(store, alert)
     with served(redis_url, tmp_path) as url:
         page = visit(browser, url)
-        card = page.locator("article.ut-alert")
-        expect(card).to_have_count(1)
-        expect(card).to_contain_text("FB · M&A | Investments")
-        expect(card).to_contain_text(alert.reason)
-        link = card.get_by_role("link").first
-        expect(link).to_have_attribute("rel", "noopener noreferrer")
-        expect(link).to_have_attribute("target", "_blank")
-        expect(link).to_have_attribute("href", alert.evidence[0].url or "")
-        expect(page.locator(".stEChartsChart canvas, [data-testid=stEChartsChart] canvas").first).to_be_visible()
+        row = page.locator(".ut-alarm")
+        expect(row).to_have_count(1)
+        expect(row).to_contain_text(alert.reason)
+        expect(page.locator("[data-testid=stEChartsChart] canvas").first).to_be_visible()
+        row.get_by_role("link", name="FB · M&A | Investments").click()
+        page.wait_for_url("**/alerts?alert=seed-1")
+        expect(page.get_by_text(alert.evidence[0].text).first).to_be_visible()
 
+        page.goto(url + "trends")
         page.get_by_role("link", name="AAPL", exact=True).first.click()
-        page.wait_for_url("**/?entity=AAPL")
+        page.wait_for_url("**/trends?entity=AAPL")
         expect(page.locator(".ut-rank a[aria-current=true]")).to_have_text("AAPL")
         page.get_by_role("radio", name="6 h").click()
         page.wait_for_url("**entity=AAPL**range=6h**")
         page.reload()
         expect(page.get_by_role("radio", name="6 h")).to_be_checked()
+
+        link = page.locator(".ut-stories a[target=_blank]").first
+        expect(link).to_have_attribute("rel", re.compile("noopener noreferrer"))
+        expect(link).to_have_attribute("href", re.compile("^https://example.com/"))
         page.close()
 
 
-def test_hostile_feed_text_leaves_the_page_as_it_was(browser: Browser, redis_url: str, tmp_path: Path) -> None:
+def test_a_click_on_the_chart_brings_the_stories_of_that_time_into_the_address(
+    browser: Browser, redis_url: str, tmp_path: Path
+) -> None:
+    store = Store.open(redis_url)
+    seed.seed(store)
+    seed.publish(store)
+    with served(redis_url, tmp_path) as url:
+        page = visit(browser, url + "trends?entity=FB&range=1h")
+        chart = page.locator("[data-testid=stEChartsChart] canvas").first
+        expect(chart).to_be_visible()
+        box = chart.bounding_box()
+        assert box is not None
+        # Sixty bars between the margins of the plot; the foot of the last bar that the surge has left in the news.
+        first = seed.NOW_MS // MINUTE_MS - 59
+        told = store.windows("news", 60, first * MINUTE_MS, seed.NOW_MS, series=[Series("M&A | Investments", "FB")])
+        number = max(told) // 60 - first
+        left, right, foot = 46, 14, 268
+        chart.click(position={"x": left + (number + 0.5) / 60 * (box["width"] - left - right), "y": foot - 4})
+        page.wait_for_url("**at=2014-02-19T2**")
+        expect(page.get_by_role("heading", name="Stories from")).to_be_visible()
+        page.close()
+
+
+def test_hostile_feed_text_leaves_the_pages_as_they_were(browser: Browser, redis_url: str, tmp_path: Path) -> None:
     store = Store.open(redis_url)
     seed.seed(store, hostile=True)
     seed.publish(store, seed.alert(store, hostile=True))
     with served(redis_url, tmp_path) as url:
-        page = visit(browser, url + "?range=1h", width=390)
+        page = visit(browser, url + "stories?range=1h", width=390)
         page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
         stories = page.locator(".ut-stories").first
         for text in ("<script>window.pwned = 1</script>", "**not bold**", ":material/home: :red[red]"):
-            expect(stories.get_by_text(text)).to_be_visible()
-        expect(page.locator(".ut-strip")).to_be_visible()
-        assert page.evaluate("window.pwned") is None
-        assert page.locator("#injected, #injected-name, .stHtml script, .stHtml img, .stHtml .katex").count() == 0
-        assert page.locator("a[href^='javascript' i]").count() == 0
-        main = page.locator("[data-testid=stMain]")
-        assert main.evaluate("node => node.scrollWidth <= node.clientWidth"), "a long word made the page too wide"
-        assert page.evaluate("getComputedStyle(document.body).display") == "block", "a style of the feed was applied"
+            expect(stories.get_by_text(text).first).to_be_visible()
+        _unharmed(page)
+        for path, landmark in (("", ".ut-health"), ("trends?range=1h", ".ut-rank"), ("alerts", ".ut-name")):
+            page.goto(url + path)
+            expect(page.locator(landmark).first).to_be_visible()
+            _unharmed(page)
         page.close()
+
+
+def _unharmed(page: Page) -> None:
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("#injected, #injected-name, .stHtml script, .stHtml img, .stHtml .katex").count() == 0
+    assert page.locator("a[href^='javascript' i]").count() == 0
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("node => node.scrollWidth <= node.clientWidth"), "a long word made the page too wide"
+    assert page.evaluate("getComputedStyle(document.body).display") == "block", "a style of the feed was applied"
 
 
 def test_the_page_comes_through_the_loss_of_the_store(
@@ -121,13 +159,14 @@ def test_the_page_comes_through_the_loss_of_the_store(
 ) -> None:
     seed.seed(Store.open(own_valkey.url))
     with served(own_valkey.url, tmp_path) as url:
-        page = visit(browser, url + "?range=6h")
-        expect(page.locator(".ut-strip")).to_be_visible()
+        page = visit(browser, url + "trends?range=6h")
+        expect(page.locator(".ut-rank").first).to_be_visible()
         own_valkey.kill()
-        expect(page.get_by_text("The store is not answering")).to_be_visible()
-        expect(page.get_by_text("The last data on this page was")).to_be_visible()
+        expect(page.get_by_text("Store away for")).to_be_visible()
+        expect(page.get_by_text("This page shows what was read")).to_be_visible()
+        expect(page.locator(".ut-rank").first).to_be_visible()
         assert page.locator(".stException").count() == 0
         own_valkey.start()
-        expect(page.locator(".ut-strip")).to_be_visible()
+        expect(page.get_by_text("Store away for")).to_have_count(0)
         assert page.url.endswith("?range=6h")
         page.close()
