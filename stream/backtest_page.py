@@ -136,7 +136,7 @@ def _budget(part: Part) -> str:
         reasons: Counter[str] = Counter()
         for day in days.values():
             reasons.update(day)
-        held = ", ".join(f"{name} {n}" for name, n in sorted(reasons.items()) if name != "sent")
+        held = ", ".join(f"{name} {n}" for name, n in sorted(reasons.items()) if name not in ("sent", "ended"))
         most = max((day.get("sent", 0) for day in days.values()), default=0)
         cells = (escape(receiver), f"{reasons['sent']:,}", f"{most:,}", escape(held) or "—")
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")

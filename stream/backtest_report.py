@@ -61,7 +61,9 @@ def totals(found: Sequence[Ringing], days: float) -> dict[str, Any]:
 
 
 def budget(found: Sequence[Ringing], rules: Rules) -> dict[str, dict[str, dict[str, int]]]:
-    """What each receiver would have been sent by UTC day: ``sent``, and each reason for which something was held."""
+    """What each receiver would have been sent by UTC day: ``sent``, ``ended`` (which costs no budget), and each
+    reason for which something was held.
+    """
     sent: Counter[tuple[str, date]] = Counter()
     told: dict[str, set[str]] = {}
     used: dict[str, dict[str, dict[str, int]]] = {one.name: {} for one in rules.receivers}
@@ -72,7 +74,7 @@ def budget(found: Sequence[Ringing], rules: Rules) -> dict[str, dict[str, dict[s
         as_told = msgspec.structs.replace(alert, severity=severity)
         for decision in route(rules, as_told, what, at, today, of_alert):
             day = used[decision.receiver].setdefault(at.date().isoformat(), {})
-            name = decision.held or "sent"
+            name = decision.held or ("sent" if decision.costs else "ended")
             day[name] = day.get(name, 0) + 1
             if decision.send:
                 of_alert.add(decision.receiver)

@@ -236,5 +236,5 @@ def _print(part: Part) -> None:
     )
     for receiver, days in part.budget.items():
         sent = sum(day.get("sent", 0) for day in days.values())
-        held = sum(n for day in days.values() for reason, n in day.items() if reason != "sent")
+        held = sum(n for day in days.values() for reason, n in day.items() if reason not in ("sent", "ended"))
         notes().print(f"{receiver}: {sent} sent on {len(days)} days, {held} held.")
