@@ -44,6 +44,7 @@ def test_the_commands_that_the_design_names_are_there() -> None:
         "dashboard",
         "produce",
         "replay",
+        "backtest",
         "score",
         "trends",
         "alerts",
