@@ -115,7 +115,7 @@ def _others(
     for name, method in baselines.METHODS.items():
         score = method(calm)
         tuning = slice(tune_slot, judge_slot)
-        bar = baselines.tuned(score[tuning], calm[tuning], wanted)
+        bar = baselines.tuned(score[tuning], calm[tuning], max(wanted, 1))  # of none no bar can be learnt
         false = [one for one in baselines.alarms(score, calm, bar) if one[0] >= judge_slot]
         alarms = [
             (from_ms(begin + (slot + 1) * SLOT_MS), companies[company])
