@@ -20,7 +20,7 @@ STRONG: Final = 0.3
 
 def height(rows: int) -> int:
     """Of the whole chart, pixels."""
-    return rows * ROW + 46
+    return rows * ROW + 34
 
 
 def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int], locale: Locale) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
     narrow = {"grid": {"left": 92}, "yAxis": {"axisLabel": {"width": 84}}}
     base: dict[str, Any] = {
         "animation": False,
-        "grid": {"left": LEFT, "right": 8, "top": 4, "bottom": 42},
+        "grid": {"left": LEFT, "right": 8, "top": 4, "bottom": 30},
         "tooltip": {**TOOLTIP, "formatter": "{b}"},
         "xAxis": {**axis, "data": [locale.clock(hour * 1000) for hour in hours], "axisLabel": {"interval": "auto"}},
         "yAxis": {
@@ -50,12 +50,15 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
         },
         "visualMap": {
             "min": -0.8, "max": 0.8, "show": False, "dimension": 2,
-            "inRange": {"color": [NEGATIVE, "#c9ccd1", POSITIVE]},
+            "inRange": {"color": [NEGATIVE, "rgba(138, 147, 160, 0.26)", POSITIVE]},
         },
         "series": [
             {
                 "type": "heatmap", "data": cells, "itemStyle": {"borderWidth": 1, "borderColor": GRID},
-                "label": {"show": True, "formatter": "", "color": "#1b2430", "fontSize": 10},
+                "label": {
+                    "show": True, "formatter": "", "color": "#fff", "textBorderColor": "#1b2430", "textBorderWidth": 2,
+                    "fontSize": 10,
+                },
                 "emphasis": {"disabled": True},
             }
         ],

@@ -163,12 +163,14 @@ def _lines(line: Line, starts: range, times: Sequence[int], locale: Locale, *, s
 def _line(
     name: str, grid: int, color: str, line: Line, points: Sequence[Sequence[float | None]], pattern: str
 ) -> dict[str, Any]:
-    # Without dots a single point between gaps would not be seen at all.
-    dots = sum(value is not None for _, value in points) <= DOTTED
+    # Without dots a point between gaps would not be seen at all.
+    there = [False, *(value is not None for _, value in points), False]
+    lonely = any(one and not left and not right for left, one, right in zip(there, there[1:], there[2:], strict=False))
+    dots = lonely or sum(there) <= DOTTED
     dash = DASHES[line.colour % len(DASHES)]
     return {
         "type": "line", "name": name, "xAxisIndex": grid, "yAxisIndex": grid, "data": points, "showSymbol": dots,
-        "symbolSize": 5, "connectNulls": False, "itemStyle": {"color": color}, "tooltip": {"valueFormatter": pattern},
+        "symbolSize": 4, "connectNulls": False, "itemStyle": {"color": color}, "tooltip": {"valueFormatter": pattern},
         "lineStyle": {
             "width": 1 if line.faint else 2, "color": color, "opacity": 0.6 if line.faint else 1,
             "type": "dotted" if line.faint else dash,
