@@ -59,7 +59,7 @@ def notice() -> None:
     """Show what became of the last action, for a while. The place is there in any case."""
     said = st.session_state.get(_NOTICE)
     if not isinstance(said, Notice) or time.monotonic() - said.at_s > SHOWN_S:
-        st.html(el("p", role="status"))
+        st.html(el("p", class_="ut-no-notice", role="status"))
         return
     mark = el("span", "✓ " if said.done else "■ ", aria_hidden="true")
     kind = "ut-notice" if said.done else "ut-notice ut-refused"

@@ -32,10 +32,10 @@ def has_picture(alert: Alert) -> bool:
 
 
 def span(alert: Alert, now_ms: int) -> Range:
-    """The windows to read: from well before it began to a little after its end."""
+    """The windows to read: from well before it began to a little after its end, but none that is not over yet."""
     step = STEP_S if alert.window_s <= BEFORE_S else LONG_STEP_S
     end_s = to_ms(alert.resolved_at or alert.updated_at) // 1000 + AFTER_S
-    end_s = min(end_s, now_ms // 1000) // step * step + step
+    end_s = min(end_s, now_ms // 1000) // step * step
     before_s = max(BEFORE_S, 2 * alert.window_s) + alert.window_s
     begin_s = max(to_ms(alert.started_at) // 1000 - before_s, end_s - LONGEST_S[step]) // step * step
     return Range("", end_s - begin_s, step, step, end_s * 1000)

@@ -17,7 +17,6 @@ from dashboard.markup import Html, el, join, plain
 from dashboard.visit import Visit
 from dashboard.words.models import Labelling
 from undertone import audit
-from undertone.errors import BrokerError
 from undertone.labels import judge, person
 from undertone.messages import Sentiment, from_ms
 
@@ -56,18 +55,11 @@ def _queue(visit: Visit) -> None:
 
 def _items(visit: Visit) -> tuple[list[Item], bool]:
     """What is left to label, and whether Kafka is away."""
-    disputed: tuple[Item, ...] = ()
-    done = {*_given(), *cast("set[str]", st.session_state.setdefault(_SKIPPED, set()))}
-    away = False
-    try:
-        known = label_queue.judged(visit.settings)
-    except BrokerError:
-        away = True
-    else:
-        disputed = known.disputed
-        done |= known.by.get(person(visit.person.name), frozenset())
+    known = label_queue.judged(visit.settings)
+    skipped = cast("set[str]", st.session_state.setdefault(_SKIPPED, set()))
+    done = {*_given(), *skipped, *known.by.get(person(visit.person.name), ())}
     doubtful = label_queue.unsure(visit.url, visit.streams, visit.now_ms())
-    return label_queue.queue(disputed, doubtful, done), away
+    return label_queue.queue(known.disputed, doubtful, done), known.away
 
 
 def _given() -> dict[str, str]:
@@ -93,7 +85,7 @@ def _answers(visit: Visit, item: Item) -> None:
         for key, sentiment in KEYS.items():
             label: str = getattr(units, sentiment.value)
             do = partial(_answered, visit, item, sentiment, topic_key)
-            st.button(label, on_click=do, key=f"label-{sentiment}", shortcut=key, type="primary")
+            st.button(label, on_click=do, key=f"label-{sentiment}", shortcut=key)
         st.button(say.skip, on_click=partial(_skipped, item), key="label-skip", shortcut=SKIP)
         if _given():
             st.button(say.undo, on_click=partial(_undone, visit), key="label-undo", shortcut=UNDO)

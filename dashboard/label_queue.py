@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from redis.exceptions import RedisError
@@ -30,7 +31,7 @@ STORIES: Final = 2_000
 UNSURE: Final = 0.75
 """A story of which the model was less sure than this is asked about."""
 QUEUE: Final = 500
-KNOWN_S: Final = 60
+KNOWN_S: Final = 300
 
 _log = logging.getLogger(__name__)
 _carrying = threading.Lock()
@@ -56,24 +57,27 @@ class Item(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What the ``labels`` topic holds: the disputed texts, and who has judged which text (by :attr:`Item.key`)."""
+    """What the ``labels`` topic holds: the disputed texts, and who has judged which text (by :attr:`Item.key`).
 
-    disputed: tuple[Item, ...]
-    by: dict[str, frozenset[str]]
+    ``away``: Kafka could not be reached, so that nothing is known of it.
+    """
+
+    disputed: tuple[Item, ...] = ()
+    by: Mapping[str, frozenset[str]] = MappingProxyType({})
+    away: bool = False
 
 
 def judged(settings: Settings) -> Judged:
-    """What people have said until now, a minute old at most.
-
-    Raises:
-        BrokerError: if Kafka cannot be reached.
-    """
+    """What people have said, KNOWN_S old at most: reading the topic takes longer than a person takes for a label."""
     return _judged(settings.bootstrap_servers, settings)
 
 
 @kept(KNOWN_S, most=4)
 def _judged(_servers: str, settings: Settings) -> Judged:
-    found = log.read(settings)
+    try:
+        found = log.read(settings)
+    except BrokerError:
+        return Judged(away=True)
     tied = review(found, Limits.of(settings), from_ms(wall_ms())).disputed
     return Judged(tuple(Item(one.text, disputed=one.about or "label") for one in tied), _by(found))
 
@@ -116,7 +120,7 @@ def queue(disputed: Iterable[Item], doubtful: Sequence[Item], done: Collection[s
 
 def _both(disputed: Iterable[Item], doubtful: Sequence[Item]) -> Iterator[Item]:
     """A disputed text is mostly one that the model has judged too: then it is known where it stands."""
-    known = {one.key: one for one in doubtful}
+    known = {one.key: one for one in reversed(doubtful)}
     for one in disputed:
         yield known[one.key]._replace(disputed=one.disputed) if one.key in known else one
     yield from doubtful

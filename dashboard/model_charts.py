@@ -64,7 +64,7 @@ def reliability(bins: Sequence[Bin], locale: Locale) -> dict[str, Any]:
             },
             {
                 "type": "line", "data": points, "symbol": "circle", "itemStyle": {"color": POSITIVE},
-                "lineStyle": {"color": POSITIVE, "width": 1.5},
+                "lineStyle": {"color": POSITIVE, "width": 1, "opacity": 0.4},
             },
         ],
     }  # fmt: skip

@@ -23,7 +23,7 @@ from undertone.trends import total
 NAME_LIMIT: Final = 60
 REFRESH_S: Final = 3
 SLOW_S: Final = 15
-VOLUME: Final = Range("6h", 6 * HOUR, 300, 300)
+VOLUME: Final = Range("6h", 6 * HOUR, 900, 300)
 
 
 def draw(visit: Visit) -> None:
@@ -57,7 +57,7 @@ def _feeds(visit: Visit) -> None:
 
 
 def _volume(visit: Visit, now_ms: int) -> Html:
-    """Stories by five minutes, of each stream."""
+    """Stories by quarters of an hour, of each stream."""
     say, units = Pipeline(visit.locale.language), visit.locale.units
     rows = []
     for stream in visit.streams:

@@ -48,7 +48,7 @@ class Alerts(Words):
     newest = Phrase("Newest", "最新")
     clear = Phrase("Clear the filters", "清除筛选")
     assigned = Phrase("assigned to {to}", "已指派给{to}")
-    with_others = Phrase("with {n} others of the same event", "同一事件另有{n}条")
+    with_others = Phrase("one event with {n} more", "同一事件另有{n}条")
     counted = Phrase("{n} where {mean} is usual", "{n}条，通常{mean}条")
     over = Phrase("over since {when}", "{when}结束")
     silenced = Phrase("silenced", "已静默")

@@ -26,7 +26,7 @@ class Models(Words):
     trained_on = Phrase("trained on {sources}", "训练数据：{sources}")
     size = Phrase("{task} · {mb} MB · {heads}", "{task} · {mb} MB · {heads}")
     research = Phrase("research only: its sources' licences allow no other use", "仅限研究：其数据许可不允许其他用途")
-    reported = Phrase("Workers report: {versions}", "工作进程上报：{versions}")
+    reported = Phrase("Workers report: {versions}.", "工作进程上报：{versions}。")
     reported_other = Phrase(
         "A worker still serves another version; it takes the champion up by itself.",
         "有工作进程仍在使用其他版本，将自动切换到冠军模型。",

@@ -58,8 +58,7 @@ class Pipeline(Words):
     )
     about_rate = Phrase("Records that the workers counted in a second, lately.", "工作进程近期每秒计数的记录数。")
     about_latency = Phrase(
-        "From the arrival of a record in Kafka to its count in Redis: half are quicker than this, 99 of 100 than "
-        "p99.",
+        "From the arrival of a record in Kafka to its count in Redis: half are quicker than this, 99 of 100 than p99.",
         "从记录到达 Kafka 到计入 Redis 的时间：一半快于此值，99%快于 p99。",
     )
     about_freshness = Phrase("Time on the wall since anything was last counted.", "距离上次计数的实际时间。")
@@ -101,7 +100,7 @@ class Pipeline(Words):
     column_stories = Phrase("Stories", "报道")
     column_newest = Phrase("Newest", "最新")
     about_newest = Phrase("Event time since its newest story.", "距其最新报道的事件时间。")
-    volume = Phrase("Stories by 5 minutes, last 6 h", "每5分钟报道数，过去6小时")
+    volume = Phrase("Stories by 15 minutes, last 6 h", "每15分钟报道数，过去6小时")
     volume_words = Phrase(
         "Stories by 5 minutes; {n} in all, {negative} negative", "每5分钟报道数；共{n}条，负面{negative}"
     )

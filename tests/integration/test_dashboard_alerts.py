@@ -14,7 +14,6 @@ from dashboard.kept import KEEPER
 from tests import seed
 from tests.pages import html, page, page_of, query, text
 from undertone.alert_store import AlertStore
-from undertone.embedded import EmbeddedKafka
 from undertone.lifecycle import Action
 from undertone.messages import Alert, AlertState, Severity, from_ms
 from undertone.rules import Match
@@ -242,22 +241,22 @@ def test_a_false_alarm_becomes_labels_that_wait_while_kafka_is_away(store: Store
 
 
 def test_the_labels_of_a_false_alarm_are_on_the_topic(
-    store: Store, alert: Alert, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+    store: Store, alert: Alert, bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from undertone import broker
     from undertone.labels import log
 
-    settings = Settings(bootstrap_servers=own_kafka.bootstrap)
+    settings = Settings(bootstrap_servers=bootstrap)
     broker.create_topics(settings)
-    monkeypatch.setenv("UNDERTONE_BOOTSTRAP_SERVERS", own_kafka.bootstrap)
+    monkeypatch.setenv("UNDERTONE_BOOTSTRAP_SERVERS", bootstrap)
     app = page("alerts", alert="seed-1")
     app.radio(key="wrong-sentiment").set_value("neutral")
     app.multiselect(key="wrong-texts").select(alert.evidence[0].position)
     click(app, "wrong-do")
     assert "A false alarm; 1 labels given." in text(app)
-    [arrival] = log.read(settings).labels
-    assert arrival.label.position == alert.evidence[0].position
-    assert arrival.label.sentiment == "neutral"
+    [label] = [one.label for one in log.read(settings).labels if one.label.comment == "false alarm seed-1"]
+    assert label.position == alert.evidence[0].position
+    assert label.sentiment == "neutral"
 
 
 # Who may.
