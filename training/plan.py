@@ -81,6 +81,7 @@ class Plan:
     relation_weight: float = 0.0  # of the likeness of a batch's texts to each other
     teachers: tuple["OtherTeacher", ...] = ()  # whose answers are mixed with the first's
     start: Path | None = None  # weights of a student of the same shape to go on from
+    keep_start: float = 0.0  # the share of those weights in the mean with what became of them
 
     @property
     def base(self) -> str:

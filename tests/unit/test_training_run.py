@@ -22,6 +22,7 @@ from training.compress import compress, fit_temperature
 from training.compression import without_heads
 from training.distil import (
     PROSE_SETS,
+    between,
     distil,
     epoch_texts,
     load_other,
@@ -363,6 +364,14 @@ def test_a_student_that_goes_on_from_another_keeps_its_word_pieces(finished: Pla
     tokenizer.write_text(tokenizer.read_text().replace('"acme"', '"emca"'))
     with pytest.raises(InputError, match="has no piece 'emca'"):
         pieces_of(replace(finished, start=start), targets.texts[0], tmp_path)
+
+
+def test_weights_between_two_students_begin_and_end_with_them(finished: Plan) -> None:
+    state = load_file(finished.student_folder / "student.safetensors")
+    other = {name: tensor + 1 for name, tensor in state.items()}
+    assert all(torch.equal(between(other, state, 0.0)[name], other[name]) for name in state)
+    assert all(torch.equal(between(other, state, 1.0)[name], state[name]) for name in state)
+    assert all(torch.allclose(between(other, state, 0.25)[name], state[name] + 0.75) for name in state)
 
 
 def test_an_epoch_draws_its_prose_from_all_that_the_teacher_viewed(finished: Plan) -> None:
