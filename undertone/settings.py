@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     # The model.
     model: str = Field(
         "default",
-        description="'default' (the registry's champion, or the shipped one without a registry), 'trivial', "
+        description="'default' (the registry's champion, or the shipped one without a registry), 'fast', 'trivial', "
         "a version of the registry, or a model folder",
     )
     registry: str | None = Field(None, description="folder or fsspec URL of the model registry")

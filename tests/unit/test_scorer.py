@@ -163,14 +163,15 @@ def test_temperatures_of_the_manifest_soften_the_scores(tmp_path: Path) -> None:
         np.testing.assert_allclose(getattr(after, part), powers / powers.sum(1, keepdims=True), atol=1e-4)
 
 
-def test_int8_serving_agrees_with_pytorch_on_a_padded_batch() -> None:
+@pytest.mark.parametrize("folder", [artefact.SHIPPED, artefact.FAST], ids=lambda folder: folder.name)
+def test_int8_serving_agrees_with_pytorch_on_a_padded_batch(folder: Path) -> None:
     """The shipped int8 graph against fp32 PyTorch built from the shipped weights, lengths 2 to 128 in one batch."""
-    manifest = artefact.verify(SHIPPED_STUDENT)
-    student = load_student(SHIPPED_STUDENT, manifest)
-    encoded = encode_texts(load_tokenizer(SHIPPED_STUDENT / "tokenizer.json", manifest.max_tokens), TEXTS)
+    manifest = artefact.verify(folder)
+    student = load_student(folder, manifest)
+    encoded = encode_texts(load_tokenizer(folder / "tokenizer.json", manifest.max_tokens), TEXTS)
     assert (min(map(len, encoded.ids)), max(map(len, encoded.ids))) == (2, manifest.max_tokens)
     logits = logits_of(student, encoded, len(TEXTS))
-    scores = OnnxScorer.load(SHIPPED_STUDENT, batch_size=len(TEXTS)).score_heads(TEXTS)
+    scores = OnnxScorer.load(folder, batch_size=len(TEXTS)).score_heads(TEXTS)
     for name, served in scores.items():
         head = manifest.head(name)
         assert head is not None

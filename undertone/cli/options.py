@@ -47,8 +47,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="'default' (the registry's champion, else the one that ships), 'trivial' (word lists), a version "
-        "or a model folder.  env: UNDERTONE_MODEL",
+        help="'default' (the registry's champion, else the one that ships), 'fast' (a smaller one that ships), "
+        "'trivial' (word lists), a version or a model folder.  env: UNDERTONE_MODEL",
         show_default=False,
     ),
 ]
