@@ -20,7 +20,7 @@ from undertone.prices import Move
 from undertone.rules import SENTIMENT_SHIFT
 
 SENTENCE_LIMIT = 1_200
-QUOTE_LIMIT = 160
+NAME_LIMIT = 80
 INCIDENT_SHOWN = 20
 
 
@@ -36,10 +36,9 @@ def paragraph(visit: Visit, alert: Alert, moves: Sequence[Move]) -> Html:
 
 
 def _citations(one: Sentence, alert: Alert, numbers: dict[str, int], say: Alerts) -> Html:
-    texts = {story.position: story.text for story in alert.evidence}
     links = []
     for position in one.messages:
-        words = say.cite_story.format(n=numbers[position], text=plain(texts[position], QUOTE_LIMIT))
+        words = say.cite_story.format(n=numbers[position])
         links.append(_link(str(numbers[position]), address.link("stories", story=position), words))
     if one.windows:
         links.append(_link(say.cite_counts, _trend(alert), say.cite_counts_note))
@@ -105,7 +104,7 @@ def price(visit: Visit, alert: Alert, found: Sequence[Move], trouble: str) -> Ht
     if trouble:
         lines = [el("p", say.price_unread.format(reason=trouble), class_="ut-facts")]
     elif not found:
-        symbol = plain(alert.entity, QUOTE_LIMIT)
+        symbol = plain(alert.entity, NAME_LIMIT)
         lines = [el("p", say.price_none.format(symbol=symbol), class_="ut-facts")]
     else:
         lines = [el("p", _move(one, say, locale)) for one in found]
