@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import streamlit as st
 from streamlit.typing import EChartsState
@@ -26,32 +26,57 @@ CHART: Final = "trend"
 SHOWN: Final = 12
 
 
+class Seen(NamedTuple):
+    """What the chart has said is picked: (series, bar) of the points, and the brushed times as the chart draws them."""
+
+    points: frozenset[tuple[int, int]] = frozenset()
+    brushed: tuple[float, float] | None = None
+
+
+NOTHING: Final = Seen()
+
+
 def take(locale: Locale, starts: range) -> Callable[[], None]:
-    """What to do when something is picked on the chart that was drawn with these bars."""
-    return partial(_take, locale, starts)
-
-
-def _take(locale: Locale, starts: range) -> None:
+    """What to do when something is picked on the chart that is about to be drawn with these bars."""
     state = st.session_state.get(CHART)
-    span = moment(state, locale, starts) if isinstance(state, EChartsState) else None
+    return partial(_take, locale, starts, _seen(state) if isinstance(state, EChartsState) else NOTHING)
+
+
+def _take(locale: Locale, starts: range, before: Seen) -> None:
+    state = st.session_state.get(CHART)
+    span = moment(state, locale, starts, before) if isinstance(state, EChartsState) else None
     address.write(at="" if span is None else ranges.between(*span))
 
 
-def moment(state: EChartsState, locale: Locale, starts: range) -> tuple[int, int] | None:
-    """[begin, end) in ms of event time of what is picked: whole bars; None if nothing is."""
+def moment(state: EChartsState, locale: Locale, starts: range, before: Seen = NOTHING) -> tuple[int, int] | None:
+    """[begin, end) in ms of event time of what is picked: whole bars; None if nothing is.
+
+    Each series keeps its own point and the brush its area, so what counts is what was not there ``before``.
+    """
     if not starts:
         return None
-    shift_s = locale.offset_ms(starts[-1] * 1000) // 1000
+    now = _seen(state)
+    fresh = sorted(bar for _, bar in now.points - before.points if 0 <= bar < len(starts))
+    if now.brushed is not None and (now.brushed != before.brushed or not fresh):
+        shift_s = locale.offset_ms(starts[-1] * 1000) // 1000
+        begin_s, end_s = (one / 1000 - shift_s for one in now.brushed)
+        inside = [one for one in starts if begin_s - starts.step / 2 <= one <= end_s + starts.step / 2]
+        return None if not inside else (inside[0] * 1000, (inside[-1] + starts.step) * 1000)
+    return (starts[fresh[0]] * 1000, (starts[fresh[0]] + starts.step) * 1000) if fresh else None
+
+
+def _seen(state: EChartsState) -> Seen:
+    points = frozenset(
+        (group.get("series_index", 0), index)
+        for group in state.selection.selected
+        for index in group.get("data_indices", ())
+        if isinstance(index, int)
+    )
     for area in state.selection.areas:
         if area.get("brush_type") == "lineX" and len(area.get("coord_range", ())) == 2:
-            begin_s, end_s = (float(one) / 1000 - shift_s for one in area["coord_range"])
-            inside = [one for one in starts if begin_s - starts.step / 2 <= one <= end_s + starts.step / 2]
-            return None if not inside else (inside[0] * 1000, (inside[-1] + starts.step) * 1000)
-    for group in state.selection.selected:
-        for index in group.get("data_indices", ()):
-            if isinstance(index, int) and 0 <= index < len(starts):
-                return starts[index] * 1000, (starts[index] + starts.step) * 1000
-    return None
+            begin, end = area["coord_range"]
+            return Seen(points, (float(begin), float(end)))
+    return Seen(points)
 
 
 def in_url() -> tuple[int, int] | None:

@@ -117,7 +117,10 @@ def option(trend: Trend, locale: Locale) -> dict[str, Any]:
         "tooltip": {**TOOLTIP, "trigger": "axis", "axisPointer": {"type": "line"}},
         "brush": {"xAxisIndex": "all", "brushMode": "single", "toolbox": ["lineX", "clear"]},
         "toolbox": {"right": _RIGHT, "top": 22, "itemSize": 14},
-        "xAxis": [time_axis(n, low, high, shown=n == 2, language=locale.language) for n in range(3)],
+        # Else ECharts makes the axis of the bars longer than the two below it, and no bar stands over its points.
+        "xAxis": [
+            time_axis(n, low, high, shown=n == 2, language=locale.language) | {"containShape": False} for n in range(3)
+        ],
         "yAxis": [
             value_axis(0, min=0, minInterval=1, splitNumber=4, boundaryGap=["0%", "14%"]),
             value_axis(1, min=-1, max=1, interval=1),

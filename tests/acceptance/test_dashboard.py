@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Position, expect, sync_playwright
 
 from tests import seed
 from tests.servers import wait_until
 from undertone.embedded import EmbeddedValkey
+from undertone.messages import from_ms
 from undertone.store import Store
 from undertone.trends import Series
 
@@ -116,15 +118,38 @@ def test_a_click_on_the_chart_brings_the_stories_of_that_time_into_the_address(
         expect(chart).to_be_visible()
         box = chart.bounding_box()
         assert box is not None
-        # Sixty bars between the margins of the plot; the foot of the last bar that the surge has left in the news.
+        # Sixty bars between the margins of the plot; bars that the surge has left in the news, each hit at its foot.
         first = seed.NOW_MS // MINUTE_MS - 59
         told = store.windows("news", 60, first * MINUTE_MS, seed.NOW_MS, series=[Series("M&A | Investments", "FB")])
-        number = max(told) // 60 - first
+        early, *_, late = sorted(start // 60 - first for start in told)
         left, right, foot = 46, 14, 268
-        chart.click(position={"x": left + (number + 0.5) / 60 * (box["width"] - left - right), "y": foot - 4})
-        page.wait_for_url("**at=2014-02-19T2**")
-        expect(page.get_by_role("heading", name="Stories from")).to_be_visible()
+
+        def middle(number: int) -> Position:
+            return {"x": left + (number + 0.5) / 60 * (box["width"] - left - right), "y": foot - 4}
+
+        for number in (late, early):
+            chart.click(position=middle(number))
+            _stories_of(page, first + number, first + number + 1)
+
+        chart.click(position={"x": box["width"] - 68, "y": 45})  # the brush in the chart's toolbox
+        chart.hover(position=middle(early))
+        page.mouse.down()
+        chart.hover(position=middle(late))
+        page.mouse.up()
+        _stories_of(page, first + early, first + late + 1)
         page.close()
+
+
+def _stories_of(page: Page, begin_min: int, end_min: int) -> None:
+    """Wait until address and list tell of the stories from one minute to before another."""
+    begin, end = (from_ms(one * MINUTE_MS) for one in (begin_min, end_min))
+    at = f"{begin:%Y-%m-%dT%H:%M}..{end:%Y-%m-%dT%H:%M}"
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("at") == [at])
+    expect(page.get_by_role("heading", name=f"Stories from {begin:%-d %b %H:%M} to")).to_be_visible()
+    links = page.locator(".ut-stories small > a").evaluate_all("found => found.map(one => one.href)")
+    minutes = [int(parse_qs(urlsplit(link).query)["t"][0]) // MINUTE_MS for link in links]
+    assert minutes
+    assert all(begin_min <= one < end_min for one in minutes)
 
 
 def test_hostile_feed_text_leaves_the_pages_as_they_were(browser: Browser, redis_url: str, tmp_path: Path) -> None:
