@@ -278,7 +278,3 @@ class AlertStore(Outbox):
         if code == 0:
             raise LeaseLostError("another watcher has taken over: this one holds the lease no more")
         return Conflict(publications[rest[0] - first - 1].alert.id, rest[1] or None) if code == -1 else None
-
-
-def _label_row(key: int, label: Label) -> tuple[int, str, str, str]:
-    return key, label.id, f"{label.position} {label.labelled_by}", encode(label).decode()
