@@ -10,7 +10,8 @@ import html
 import re
 import unicodedata
 from typing import Final
-from urllib.parse import urlsplit
+
+from undertone.web_address import followable
 
 TEXT_LIMIT: Final = 500
 """Characters of one text from the feed that are shown at most."""
@@ -37,28 +38,12 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     return folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…"
 
 
-def safe_url(url: str | None) -> str | None:
-    """The URL if it is an absolute http or https one with a host and no credentials, else None.
-
-    >>> safe_url("https://example.com/a?b=c"), safe_url("javascript:alert(1)")
-    ('https://example.com/a?b=c', None)
-    """
-    if not url or len(url) > 4096 or any(c.isspace() or not c.isprintable() for c in url) or "\\" in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return None
-    return url if usable else None
-
-
 def el(tag: str, *children: str | None, **attributes: str | None) -> Html:
     """An element with escaped children. ``class_`` and ``aria_label`` become ``class`` and ``aria-label``.
 
     A child that is not :class:`Html` is text and is escaped. An ``href`` must be a query, of this page or of another
-    one of ours (``?…``, ``trends?…``), or satisfy :func:`safe_url`; event handlers and active elements are refused, so
-    that a mistake fails a test, not a reader.
+    one of ours (``?…``, ``trends?…``), or satisfy :func:`undertone.web_address.followable`; event handlers and active
+    elements are refused, so that a mistake fails a test, not a reader.
     """
     if not _NAME.fullmatch(tag) or tag in _FORBIDDEN:
         raise ValueError(f"element {tag!r} is not allowed here")
@@ -69,7 +54,7 @@ def el(tag: str, *children: str | None, **attributes: str | None) -> Html:
             continue
         if not _NAME.fullmatch(key) or key.startswith("on") or key in {"src", "srcdoc", "action", "formaction"}:
             raise ValueError(f"attribute {key!r} is not allowed here")
-        if key == "href" and not (_INWARD.fullmatch(value) or safe_url(value)):
+        if key == "href" and not (_INWARD.fullmatch(value) or followable(value)):
             raise ValueError(f"href {value!r} is not allowed here: valid is http, https or a query")
         written.append(f'{key}="{html.escape(value, quote=True)}"')
     inside = "".join(c if isinstance(c, Html) else html.escape(c, quote=True) for c in children if c is not None)
@@ -84,7 +69,7 @@ def join(*parts: Html | None) -> Html:
 
 def outward(text: str, url: str | None, note: str) -> Html:
     """Feed text as a link that opens elsewhere without a handle on this page, or as text if the URL is not safe."""
-    target = safe_url(url)
+    target = followable(url)
     if target is None:
         return el("span", text, class_="ut-text", dir="auto")
     label = el("span", text, class_="ut-text", dir="auto")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.markup import Html, el, outward, plain, safe_url
+from dashboard.markup import Html, el, outward, plain
 from tests.seed import HOSTILE
+from undertone.web_address import followable
 
 
 class _Tags(HTMLParser):
@@ -62,7 +63,7 @@ def test_no_text_escapes_from_its_element_or_attribute(text: str, label: str) ->
     ],
 )
 def test_a_url_that_is_not_plain_http_is_shown_as_text(url: str | None) -> None:
-    assert safe_url(url) is None
+    assert followable(url) is None
     assert [tag for tag, _ in _Tags(outward("headline", url, "note")).tags] == ["span"]
 
 
