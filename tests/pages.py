@@ -36,6 +36,12 @@ def text(app: AppTest) -> str:
     return re.sub(r"<[^>]+>", " ", html(app))
 
 
+def click(app: AppTest, key: str) -> AppTest:
+    """Click the button of that key; returns the page after it."""
+    app.button(key=key).click()
+    return app.run()
+
+
 def page_of(mail: str, name: str = "", **query: str) -> AppTest:
     """The same page for a person who is signed in; the settings must name a roles file."""
     app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)

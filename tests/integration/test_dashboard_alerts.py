@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard.kept import KEEPER
 from tests import seed
-from tests.pages import html, page, page_of, query, text
+from tests.pages import click, html, page, page_of, query, text
 from undertone.alert_store import AlertStore
 from undertone.lifecycle import Action
 from undertone.messages import Alert, AlertState, Severity, from_ms
@@ -59,11 +58,6 @@ def stored(store: Store, alert_id: str = "seed-1") -> Alert:
     found = AlertStore(store.redis).get(alert_id)
     assert found is not None
     return found
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click()
-    return app.run()
 
 
 # What it shows.

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import label_queue
 from dashboard.kept import KEEPER
 from tests import seed
-from tests.pages import html, page, page_of, query, text
+from tests.pages import click, html, page, page_of, query, text
 from tests.servers import wait_until
 from undertone import audit, broker, keys
 from undertone.alert_store import AlertStore
@@ -71,11 +71,6 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(RULES)
     monkeypatch.setenv("UNDERTONE_RULES", str(path))
     return path
-
-
-def click(app: AppTest, key: str) -> AppTest:
-    app.button(key=key).click()
-    return app.run()
 
 
 def offered(app: AppTest) -> set[str | None]:
