@@ -201,6 +201,11 @@ def test_a_key_labels_the_text_shown_and_the_label_reaches_the_topic(
     app = page_of(who, "models", view="labels")
     assert [one.proto.shortcut for one in app.button if one.key and one.key.startswith("label-")][:3] == ["1", "2", "3"]
     assert html(app).count("<blockquote") == 1
+    streams = ("news", "comments")
+    kept = [one for stream in streams for one in store.evidence(stream, seed.NOW_MS - WEEK_MS, seed.NOW_MS)]
+    # Texts that other tests' labels dispute come first, and have no place in a feed.
+    while asked(app) not in {one.text for one in kept}:
+        click(app, "label-skip")
     first = asked(app)
     click(app, "label-neutral")
     second = asked(app)
@@ -209,9 +214,7 @@ def test_a_key_labels_the_text_shown_and_the_label_reaches_the_topic(
     found = {label.text: label for label in mine()}
     assert found[first].sentiment is Sentiment.NEUTRAL
     assert found[second].sentiment is Sentiment.NEGATIVE
-    streams = ("news", "comments")
-    stories = [one for stream in streams for one in store.evidence(stream, seed.NOW_MS - WEEK_MS, seed.NOW_MS)]
-    assert found[first].position in {one.position for one in stories if one.text == first}
+    assert found[first].position in {one.position for one in kept if one.text == first}
     click(app, "label-undo")
     wait_until(lambda: len(mine()) == 3, 60, "the retraction is on the topic")
     assert mine()[-1].retracts
@@ -219,7 +222,7 @@ def test_a_key_labels_the_text_shown_and_the_label_reaches_the_topic(
 
 
 def asked(app: AppTest) -> str:
-    """The text that the page asks about; other tests' labels decide which comes first."""
+    """The text that the page asks about."""
     quote = re.search(r"<blockquote[^>]*>(.*?)</blockquote>", html(app), re.DOTALL)
     assert quote is not None
     return unescape(re.sub(r"<[^>]+>", "", quote[1]))
