@@ -8,12 +8,12 @@ from dashboard import story_row
 from dashboard.firing import severity, title
 from dashboard.locale import Locale, percent
 from dashboard.markup import Html, el, join, plain
+from dashboard.reason import reason, rule_name
 from dashboard.words.alerts import Alerts
 from undertone.messages import VOLUME_SURGE, Alert, AlertState, Severity, to_ms
 
 SHOWN_AT_ONCE: Final = 4
 NAME_LIMIT: Final = 80
-REASON_LIMIT: Final = 1_000
 
 
 def card(alert: Alert, locale: Locale) -> Html:
@@ -21,7 +21,7 @@ def card(alert: Alert, locale: Locale) -> Html:
     say = Alerts(locale.language)
     facts = [
         state(alert, locale),
-        plain(alert.rule, NAME_LIMIT).replace("-", " "),
+        plain(rule_name(alert, locale), NAME_LIMIT),
         say.since.format(when=locale.moment(to_ms(alert.started_at), year=True)),
         say.window.format(window=locale.span(alert.window_s)),
         {"news": locale.units.news, "comments": locale.units.comments}.get(alert.stream, alert.stream),
@@ -33,9 +33,9 @@ def card(alert: Alert, locale: Locale) -> Html:
         el("h2", title(alert, locale), dir="auto"),
         el("p", " · ".join(facts), class_="ut-facts"),
     )
-    reason = el("p", plain(alert.reason, REASON_LIMIT), class_="ut-reason", dir="auto")
+    why = el("p", reason(alert, locale), class_="ut-reason")
     kind = "critical" if alert.severity == Severity.CRITICAL else "warning"
-    return el("article", head, reason, _figures(alert, locale, say), class_=f"ut-alert ut-{kind}")
+    return el("article", head, why, _figures(alert, locale, say), class_=f"ut-alert ut-{kind}")
 
 
 def state(alert: Alert, locale: Locale) -> str:
@@ -68,7 +68,7 @@ def gauge(alert: Alert, locale: Locale) -> Html:
     band = f"left:{place(alert.expected_low)};width:{place(alert.expected_high - alert.expected_low)}"
     words = say.gauge.format(
         observed=alert.stories,
-        expected=locale.number(round(alert.expected, 1)),
+        expected=locale.mean(alert.expected),
         low=alert.expected_low,
         high=alert.expected_high,
     )
@@ -101,7 +101,7 @@ def evidence(alert: Alert, locale: Locale) -> Html:
 
 def _figures(alert: Alert, locale: Locale, say: Alerts) -> Html:
     interval = say.interval.format(low=locale.number(alert.expected_low), high=locale.number(alert.expected_high))
-    expected = say.expected.format(mean=locale.number(round(alert.expected, 1)))
+    expected = say.expected.format(mean=locale.mean(alert.expected))
     counted = say.observed_plain if alert.kind == VOLUME_SURGE else say.observed
     tiles = (
         (locale.number(alert.stories), counted, f"{expected}, {interval}"),

@@ -65,7 +65,7 @@ def option(alert: Alert, points: Points, locale: Locale) -> dict[str, Any]:
     first, last = points[0][0] + shift, points[-1][0] + shift
     share = alert.kind == SENTIMENT_SHIFT
     expected = 100 * alert.expected_share if share else alert.expected
-    mean = f"{expected:.0f}%" if share else locale.number(round(expected, 1))
+    mean = f"{expected:.0f}%" if share else locale.mean(expected)
     fired = min(max(to_ms(alert.fired_at) + shift, first), last)
     line: dict[str, Any] = {
         "type": "line", "name": say.picture_observed, "data": drawn,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from dashboard.alert_card import gauge, people, state
 from dashboard.firing import severity, title, urgency
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
+from dashboard.reason import reason, rule_name
 from dashboard.visit import Visit
 from dashboard.words.alerts import Alerts
 from undertone.alert_reading import AlertPlace, WantedAlerts
@@ -25,7 +26,6 @@ STATES: Final = (OPEN, "firing", "acknowledged", "resolved", EVERY)
 ANY: Final = ""
 RESOLVED_SHOWN: Final = 20
 NAME_LIMIT: Final = 80
-REASON_LIMIT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,10 @@ def choose(visit: Visit) -> Wanted:
         severe = st.segmented_control(
             say.severity, [*severities], key="severity", required=True, format_func=severities.__getitem__
         )
-        rule = _select(say.rule, "alert-rule", {one.rule for one in known}, current.rule, say.every)
-        names = {name for one in known for name in (one.entity, one.topic) if name}
+        kinds = {one.rule: rule_name(one, visit.locale) for one in known}
+        rule = _select(say.rule, "alert-rule", kinds, current.rule, say.every)
+        names = {one.entity: one.entity for one in known if one.entity}
+        names |= {one.topic: visit.locale.topic(one.topic) for one in known if one.topic}
         about = _select(say.about, "about", names, current.about, say.anything)
     chosen = Wanted(state or OPEN, severe or ANY, rule, about)
     if chosen == Wanted(current.state, current.severity, current.rule, current.about):
@@ -143,7 +145,7 @@ def _row(alert: Alert, locale: Locale, others: int) -> Html:
     facts = [
         state(alert, locale),
         say.since.format(when=locale.moment(to_ms(alert.started_at), year=True)),
-        plain(alert.rule, NAME_LIMIT).replace("-", " "),
+        plain(rule_name(alert, locale), NAME_LIMIT),
         {"news": locale.units.news, "comments": locale.units.comments}.get(alert.stream, alert.stream),
         *people(alert, locale),
         *([say.with_others.format(n=others)] if others > 0 else []),
@@ -152,10 +154,10 @@ def _row(alert: Alert, locale: Locale, others: int) -> Html:
     words = el(
         "div",
         el("h3", severity(alert, locale), " ", name),
-        el("p", plain(alert.reason, REASON_LIMIT), class_="ut-reason", dir="auto"),
+        el("p", reason(alert, locale), class_="ut-reason"),
         el("p", " · ".join(facts), class_="ut-facts"),
     )
-    counted = say.counted.format(n=locale.number(alert.stories), mean=locale.number(round(alert.expected, 1)))
+    counted = say.counted.format(n=locale.number(alert.stories), mean=locale.mean(alert.expected))
     picture = el("div", gauge(alert, locale), el("small", counted), class_="ut-small-gauge")
     kind = "critical" if alert.severity == Severity.CRITICAL else "warning"
     over = " ut-over" if alert.state == AlertState.RESOLVED else ""
@@ -186,9 +188,11 @@ def _ways(visit: Visit, wanted: Wanted, after: AlertPlace | None, say: Alerts) -
     return el("p", *[part for link in links for part in (link, " ")], class_="ut-facts") if links else None
 
 
-def _select(label: str, key: str, known: set[str], current: str, everything: str) -> str:
-    options = [ANY, *sorted({*known, current} - {ANY}, key=str.casefold)]
+def _select(label: str, key: str, known: Mapping[str, str], current: str, everything: str) -> str:
+    """One of what is known, each with the name that is shown, or of what the URL names."""
+    options = [ANY, *sorted({*known, current} - {ANY}, key=lambda one: known.get(one, one).casefold())]
     found = st.selectbox(
-        label, options, key=key, width=190, format_func=lambda name: plain(name, NAME_LIMIT) or everything
-    )
+        label, options, key=key, width=190,
+        format_func=lambda name: plain(known.get(name, name), NAME_LIMIT) or everything,
+    )  # fmt: skip
     return found or ANY

@@ -75,7 +75,7 @@ def picture(visit: Visit, alert: Alert, now_ms: int) -> None:
         return
     alt = say.picture_alt.format(
         observed=locale.number(points[-1][1]),
-        mean=locale.number(round(alert.expected, 1)),
+        mean=locale.mean(alert.expected),
         low=alert.expected_low,
         high=alert.expected_high,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import streamlit as st
@@ -10,6 +11,7 @@ from dashboard import address, reads, windows
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.ranges import DAY, HOUR, Range
+from dashboard.reason import reason
 from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
 from dashboard.windows import Asked
@@ -18,7 +20,6 @@ from undertone.messages import Alert, AlertState, Severity, to_ms
 from undertone.trends import total
 
 NAME_LIMIT: Final = 80
-REASON_LIMIT: Final = 400
 SPARK: Final = Range("6h", 6 * HOUR, 900, 300)
 DAY_MS: Final = DAY * 1000
 
@@ -35,7 +36,7 @@ def draw(visit: Visit) -> None:
         return
     count = el("span", str(len(open_ones)), class_="ut-count")
     heading = el("h2", say.firing, " ", count, _resolved(say, today), class_="ut-heading")
-    rows = el("ul", *(_row(visit, say, one, now_ms) for one in open_ones), class_="ut-alarms")
+    rows = el("ul", *(_event(visit, say, event, now_ms) for event in events(open_ones)), class_="ut-alarms")
     st.html(el("section", heading, rows, class_="ut-firing", aria_live="polite"))
 
 
@@ -44,9 +45,18 @@ def urgency(alert: Alert) -> tuple[bool, float, int]:
     return alert.severity != Severity.CRITICAL, alert.p_count, -to_ms(alert.fired_at)
 
 
+def events(alerts: Iterable[Alert]) -> list[list[Alert]]:
+    """Alerts by the event that they tell of; the events, and the alerts of each, in the order given."""
+    found: dict[str, list[Alert]] = {}
+    for one in alerts:
+        found.setdefault(one.incident or one.id, []).append(one)
+    return [*found.values()]
+
+
 def title(alert: Alert, locale: Locale) -> str:
     """Company and topic, in the order a reader looks for them."""
-    parts = (alert.entity, alert.topic or (None if alert.entity else locale.units.all_topics))
+    topic = locale.topic(alert.topic) if alert.topic else None if alert.entity else locale.units.all_topics
+    parts = (alert.entity, topic)
     return " · ".join(plain(part, NAME_LIMIT) for part in parts if part)
 
 
@@ -57,7 +67,17 @@ def severity(alert: Alert, locale: Locale) -> Html:
     return el("span", f"{'▲' if critical else '●'} {word}", class_="ut-severity")
 
 
-def _row(visit: Visit, say: Now, alert: Alert, now_ms: int) -> Html:
+def _event(visit: Visit, say: Now, event: list[Alert], now_ms: int) -> Html:
+    """Its first alert in full; the others, each a line, are folded under it."""
+    first, *others = event
+    if not others:
+        return _row(visit, say, first, now_ms)
+    summary = el("summary", say.same_event.format(n=len(others)))
+    lines = (el("li", _name(one, visit.locale), " ", el("small", reason(one, visit.locale))) for one in others)
+    return _row(visit, say, first, now_ms, el("details", summary, el("ul", *lines), class_="ut-same"))
+
+
+def _row(visit: Visit, say: Now, alert: Alert, now_ms: int, others: Html | None = None) -> Html:
     locale = visit.locale
     started_ms = to_ms(alert.started_at)
     facts = [
@@ -67,15 +87,20 @@ def _row(visit: Visit, say: Now, alert: Alert, now_ms: int) -> Html:
     ]
     if alert.state == AlertState.ACKNOWLEDGED:
         facts.append(say.acknowledged.format(by=plain(alert.acknowledged_by or "?", NAME_LIMIT)))
-    name = el("a", title(alert, locale), href=address.link("alerts", alert=alert.id), target="_self", dir="auto")
     words = el(
         "div",
-        el("h3", severity(alert, locale), " ", name),
-        el("p", plain(alert.reason, REASON_LIMIT), class_="ut-reason", dir="auto"),
+        el("h3", _name(alert, locale)),
+        el("p", reason(alert, locale), class_="ut-reason"),
         el("p", " · ".join(facts), class_="ut-facts"),
+        others,
     )
     kind = "critical" if alert.severity == Severity.CRITICAL else "warning"
     return el("li", words, _spark(visit, say, alert, now_ms), class_=f"ut-alarm ut-{kind}")
+
+
+def _name(alert: Alert, locale: Locale) -> Html:
+    target = address.link("alerts", alert=alert.id)
+    return join(severity(alert, locale), el("a", title(alert, locale), href=target, target="_self", dir="auto"))
 
 
 def _spark(visit: Visit, say: Now, alert: Alert, now_ms: int) -> Html:

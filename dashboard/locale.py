@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dashboard.words import Language
+from dashboard.words.topics import TOPIC_NAMES
 from dashboard.words.units import Units
 from undertone.messages import from_ms
 
@@ -124,6 +125,31 @@ class Locale:
         if isinstance(value, int) or value == int(value):
             return f"{int(value):,}"
         return f"{value:,.1f}"
+
+    def mean(self, value: float) -> str:
+        """An expected count; never 0 for what is only rare.
+
+        >>> [Locale().mean(n) for n in (0, 0.037, 0.95, 12.04)]
+        ['0', 'under 0.1', '0.9', '12']
+        """
+        return self.units.almost_none if 0 < value < 0.05 else self.number(round(value, 1))
+
+    def topic(self, name: str) -> str:
+        """A topic's name; the shipped task's in the reader's language, others as they are.
+
+        >>> Locale().topic("Fed | Central Banks"), Locale("zh").topic("Macro"), Locale("zh").topic("card_lost")
+        ('Fed / Central Banks', '宏观经济', 'card_lost')
+        """
+        return TOPIC_NAMES[self.language].get(name) or name.replace(" | ", " / ")
+
+    def times(self, ms: int) -> str:
+        """The zone that times near a moment are in.
+
+        >>> Locale().times(0), Locale("en", "Asia/Shanghai").times(0)
+        ('UTC', 'Asia/Shanghai (UTC+8)')
+        """
+        offset = self.offset(ms)
+        return offset if offset == self.zone_name else f"{self.zone_name} ({offset})"
 
     def odds(self, p: float) -> str:
         """A tail probability as odds that a person can weigh, in two figures.

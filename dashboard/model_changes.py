@@ -79,7 +79,7 @@ def _pair(pair: Pair, found: Disagreement, examples: list[Example], stream: str,
 
 def _example(one: Example, locale: Locale, say: Models) -> Html:
     before, after = (
-        f"{getattr(locale.units, sentiment.value)}, {plain(topic, NAME_LIMIT)}"
+        f"{getattr(locale.units, sentiment.value)}, {plain(locale.topic(topic), NAME_LIMIT)}"
         for sentiment, topic in (
             (one.champion_sentiment, one.champion_topic),
             (one.challenger_sentiment, one.challenger_topic),

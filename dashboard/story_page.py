@@ -52,7 +52,7 @@ def _head(visit: Visit, story: Evidence, say: Stories) -> Html:
     facts = [
         plain(story.source, NAME_LIMIT),
         locale.moment(story.published_ms, year=True),
-        plain(story.topic, NAME_LIMIT),
+        plain(locale.topic(story.topic), NAME_LIMIT),
     ]
     facts += [plain(story.author, NAME_LIMIT)] if story.author else []
     names = (

@@ -30,6 +30,6 @@ def row(story: Evidence, locale: Locale, *notes: str) -> Html:
     """A list item; ``notes`` are said after its facts."""
     names = [plain(name, NAME_LIMIT) for name in story.entities[:ENTITIES_SHOWN]]
     when = el("a", locale.moment(story.published_ms), href=link(story), target="_self")
-    facts = [plain(story.source, NAME_LIMIT), plain(story.topic, NAME_LIMIT), *names, *notes]
+    facts = [plain(story.source, NAME_LIMIT), plain(locale.topic(story.topic), NAME_LIMIT), *names, *notes]
     meta = el("small", when, " · ", " · ".join(filter(None, facts)), dir="auto")
     return el("li", tone(story, locale), el("div", outward(plain(story.text), story.url, locale.units.opens), meta))

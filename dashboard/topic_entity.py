@@ -38,4 +38,4 @@ def title(word: str, locale: Locale) -> str:
     ('FB · Markets', '全部')
     """
     entity, _, topic = word.partition(SEPARATOR)
-    return " · ".join(plain(one, NAME_LIMIT) for one in (entity, topic) if one) or locale.units.all
+    return " · ".join(plain(one, NAME_LIMIT) for one in (entity, locale.topic(topic)) if one) or locale.units.all

@@ -7,6 +7,7 @@ cannot be paired row by row, and their speeds cannot be compared at all.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -129,8 +130,32 @@ def contests_of(plan: Plan, rows: pd.DataFrame, new: OnnxScorer, old: OnnxScorer
         for source in known["source"].unique():
             of = (known["source"] == source).to_numpy()
             truth = known.loc[of, head].to_numpy(np.int64)
-            found.append(Contest(source, head, labels, truth, answers[of], None if before is None else before[of]))
+            asked = Contest(source, head, labels, truth, answers[of], None if before is None else before[of])
+            found.append(among_own_labels(asked))
     return found
+
+
+def among_own_labels(contest: Contest) -> Contest:
+    """Return the contest among the labels that its rows have, with the probabilities of the others spread over them.
+
+    A set that was never labelled neutral cannot say whether "neutral" is wrong: between two models it would favour the
+    one that says it less.
+    """
+    own = np.unique(contest.truth)
+    if len(own) < 2 or len(own) == len(contest.labels):
+        return contest
+    challenger, champion = (
+        None if one is None else one[:, own] / one[:, own].sum(axis=1, keepdims=True)
+        for one in (contest.challenger, contest.champion)
+    )
+    assert challenger is not None
+    return replace(
+        contest,
+        labels=tuple(contest.labels[place] for place in own),
+        truth=np.searchsorted(own, contest.truth).astype(np.int64),
+        challenger=challenger,
+        champion=champion,
+    )
 
 
 def answers_of(scorer: OnnxScorer, head: str, labels: Sequence[str], rows: pd.DataFrame) -> Probabilities:

@@ -43,7 +43,7 @@ def _watchlist(visit: Visit, chosen: tuple[str, ...]) -> None:
 @st.fragment(run_every=CHARTS_REFRESH_S)
 def _heat(visit: Visit) -> None:
     say, now_ms = Now(visit.locale.language), visit.now_ms()
-    zone = f"{visit.locale.zone_name} ({visit.locale.offset(now_ms)})"
+    zone = visit.locale.times(now_ms)
     with guard.calm(visit.locale):
         found = windows.by_hour(visit.url, visit.streams, reads.topics(visit.url), HOURS, now_ms)
         volume = {topic: sum(one.total_stories for one in hours.values()) for topic, hours in found.items()}

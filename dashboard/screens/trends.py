@@ -86,7 +86,7 @@ def _draw_trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
     now_ms = visit.now_ms(chosen.asked.streams)
     lines = _lines(visit, chosen, compared, now_ms)
     counts = total(lines[0].bars.values())
-    zone = f"{locale.zone_name} ({locale.offset(now_ms)})"
+    zone = locale.times(now_ms)
     step = el("small", say.step.format(step=locale.span(chosen.span.bar_s), zone=zone))
     heading = el("h2", say.title, step, class_="ut-heading")
     st.html(join(heading, _tiles(visit, chosen, counts, now_ms)))

@@ -33,6 +33,31 @@ class Alerts(Words):
     )
     resolved_line = Phrase("{start} to {end}", "{start} 至 {end}")
 
+    # Why it rings, in a sentence.
+    why_negative = Phrase(
+        "{n} negative stories in {window}, where {usual} would be usual: {share} of all, usually {usual_share}, {sources}.",
+        "{window}内有{n}条负面报道，通常为{usual}条；负面占{share}，通常{usual_share}；{sources}。",
+    )
+    why_volume = Phrase(
+        "{n} stories in {window}, where {usual} would be usual, {sources}.",
+        "{window}内有{n}条报道，通常为{usual}条；{sources}。",
+    )
+    why_shift = Phrase(
+        "{share} of {total} stories in {window} are negative, where {usual_share} would be usual, {sources}.",
+        "{window}内{total}条报道中负面占{share}，通常为{usual_share}；{sources}。",
+    )
+    why_silent = Phrase(
+        "Nothing has come for {window}, where {mean} stories would be usual.",
+        "已有{window}没有任何消息，通常应有{mean}条报道。",
+    )
+    why_between = Phrase("{low} to {high}", "{low}至{high}")
+    why_source = Phrase("from 1 source", "来自1个来源")
+    why_sources = Phrase("from {n} sources", "来自{n}个来源")
+    kind_negative = Phrase("negative surge", "负面激增")
+    kind_volume = Phrase("volume surge", "数量激增")
+    kind_shift = Phrase("sentiment shift", "情绪转变")
+    kind_silent = Phrase("silent feed", "来源中断")
+
     # The list.
     firing = Phrase("Firing", "告警中")
     acknowledged_state = Phrase("Acknowledged", "已确认")

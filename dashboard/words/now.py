@@ -34,6 +34,7 @@ class Now(Words):
     watchlist_note = Phrase("last 24 h against the 24 h before", "过去24小时与此前24小时对比")
     together = Phrase("Together", "合计")
     most_told = Phrase("most told of now; choose your own", "当前报道最多；可自行选择")
+    same_event = Phrase("{n} more of the same event", "同一事件另有{n}条")
     choose = Phrase("Choose", "选择")
     choose_what = Phrase("Companies and topics to watch", "要关注的公司和主题")
     kept_for = Phrase("Kept for {name}.", "已为 {name} 保存。")

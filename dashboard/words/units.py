@@ -15,6 +15,7 @@ class Units(Words):
     days = Phrase("{n} d", "{n}天")
     million = Phrase("{n} M", "{n}百万")
     one_in = Phrase("1 in {n}", "{n}分之一")
+    almost_none = Phrase("under 0.1", "不到0.1")
     one_in_million = Phrase("1 in over a million", "不到百万分之一")
     date = Phrase("{day} {name}", "{month}月{day}日")
     date_year = Phrase("{day} {name} {year}", "{year}年{month}月{day}日")

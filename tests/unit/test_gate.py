@@ -12,15 +12,17 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from tests.small_models import small_model
-from training.gate import GATE, gate, print_verdict, read_verdict, speed_of
+from training.gate import GATE, among_own_labels, gate, print_verdict, read_verdict, speed_of
 from training.plan import Plan
 from training.promote import promote
 from training.rules import Event, Floors, Limits, Period, Replay, Rules, load_rules
 from training.task import HeadLabels, Task
-from training.verdict import Verdict
+from training.verdict import Contest, Verdict
 from undertone.errors import InputError, ModelError
 from undertone.messages import Message
 from undertone.registry import Registry
@@ -87,6 +89,25 @@ def test_rows_that_nearly_repeat_a_training_row_do_not_count(plan: Plan, folders
     rows.loc[~rows["clean"], "source"] = "leaked"
     rows.to_parquet(path)
     assert not any("leaked" in check.name for check in judged(plan, folders["good"], folders["twin"]).checks)
+
+
+@given(
+    truth=st.lists(st.sampled_from([0, 2]), min_size=2, max_size=30).filter(lambda found: len(set(found)) == 2),
+    neutral=st.floats(0, 0.9),
+    seed=st.integers(0, 9),
+)
+def test_a_set_is_judged_among_its_own_labels_however_often_a_model_says_another(
+    truth: list[int], neutral: float, seed: int
+) -> None:
+    between = np.random.default_rng(seed).uniform(0.01, 0.99, len(truth))
+    shy = np.stack([(1 - neutral) * between, np.full(len(truth), neutral), (1 - neutral) * (1 - between)], 1)
+    bold = np.stack([between, np.zeros(len(truth)), 1 - between], 1)
+    found = among_own_labels(Contest("set", "sentiment", SENTIMENTS, np.array(truth), shy, bold))
+    assert found.labels == ("negative", "positive")
+    assert [found.labels[place] for place in found.truth] == [SENTIMENTS[place] for place in truth]
+    assert found.champion is not None
+    np.testing.assert_allclose(found.challenger, found.champion)
+    np.testing.assert_allclose(found.challenger, bold[:, [0, 2]])
 
 
 def test_labels_in_another_order_are_the_same_labels(tmp_path: Path, plan: Plan, folders: dict[str, Path]) -> None:
