@@ -35,7 +35,7 @@ def draw(visit: Visit, alert: Alert) -> None:
         st.radio(say.wrong_sentiment, [*words], format_func=words.__getitem__, key="wrong-sentiment", horizontal=True)
         st.selectbox(
             say.wrong_topic, [AS_JUDGED, *reads.topics(visit.url)], key="wrong-topic",
-            format_func=lambda topic: plain(topic) or say.wrong_as_judged,
+            format_func=lambda topic: plain(visit.locale.topic(topic)) or say.wrong_as_judged,
         )  # fmt: skip
         if texts:
             st.multiselect(say.wrong_texts, [*texts], format_func=texts.__getitem__, key="wrong-texts")

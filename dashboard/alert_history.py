@@ -26,7 +26,9 @@ def history(entries: Sequence[Entry], locale: Locale) -> Html:
 
 def _row(one: Entry, locale: Locale, say: Alerts) -> Html:
     who = say.the_watch if one.by.startswith(WATCH) else plain(one.by, NAME_LIMIT)
-    why = el("p", plain(one.why, WHY_LIMIT), dir="auto") if one.why else None
+    # What the watch gives as its reason is in English.
+    told = one.why and not (one.by.startswith(WATCH) and locale.language != "en")
+    why = el("p", plain(one.why, WHY_LIMIT), dir="auto") if told else None
     head = el("p", el("strong", who, dir="auto"), " ", _did(one, say))
     return el("li", el("small", locale.moment(to_ms(one.at), year=True)), el("div", head, why))
 

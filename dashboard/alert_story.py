@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard import address, alert_chart, overlay, ranges, reads, windows
+from dashboard import address, alert_chart, overlay, ranges, reads, story_row, windows
 from dashboard.firing import severity, title
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
@@ -14,7 +14,7 @@ from dashboard.visit import Visit
 from dashboard.windows import Asked
 from dashboard.words.alerts import Alerts
 from undertone.errors import InputError
-from undertone.messages import VOLUME_SURGE, Alert, to_ms
+from undertone.messages import VOLUME_SURGE, Alert, Evidence, to_ms
 from undertone.narrative import Sentence, narrate, previous
 from undertone.prices import Move
 from undertone.rules import SENTIMENT_SHIFT
@@ -28,18 +28,26 @@ def paragraph(visit: Visit, alert: Alert, moves: Sequence[Move]) -> Html:
     """What happened, each sentence with the way to what supports it."""
     say, language = Alerts(visit.locale.language), visit.locale.language
     sentences = narrate(alert, language, last=previous(alert, reads.alerts(visit.url)), moves=moves)
-    numbers = {one.position: place for place, one in enumerate(alert.evidence, 1)}
+    cited = {one.position: (place, one) for place, one in enumerate(alert.evidence, 1)}
     told: list[Html | str] = []
     for one in sentences:
-        told += [el("span", plain(one.text, SENTENCE_LIMIT), dir="auto"), _citations(one, alert, numbers, say), " "]
+        text = _in_words(one, alert, visit.locale)
+        told += [el("span", plain(text, SENTENCE_LIMIT), dir="auto"), _citations(one, alert, cited, say), " "]
     return join(el("h2", say.told), el("p", *told, class_="ut-told"))
 
 
-def _citations(one: Sentence, alert: Alert, numbers: dict[str, int], say: Alerts) -> Html:
+def _in_words(one: Sentence, alert: Alert, locale: Locale) -> str:
+    """The sentence with the topic's name as the page says it elsewhere; what is quoted stays as it was written."""
+    if not alert.topic or not one.windows:
+        return one.text
+    return one.text.replace(alert.topic, locale.topic(alert.topic))
+
+
+def _citations(one: Sentence, alert: Alert, cited: Mapping[str, tuple[int, Evidence]], say: Alerts) -> Html:
     links = []
     for position in one.messages:
-        words = say.cite_story.format(n=numbers[position])
-        links.append(_link(str(numbers[position]), address.link("stories", story=position), words))
+        number, story = cited[position]
+        links.append(_link(str(number), story_row.link(story), say.cite_story.format(n=number)))
     if one.windows:
         links.append(_link(say.cite_counts, _trend(alert), say.cite_counts_note))
     links += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -84,8 +84,9 @@ def choose(visit: Visit) -> Filters:
                 locale.units.stream, options, key="stream", required=True, format_func=lambda one: kinds[one]
             )
             stream = chosen or ALL
-        topic = _select(locale.units.topic, "topic", reads.topics(visit.url), asked.topic, locale.units.all_topics)
-        names = _entities(visit, current)
+        topics = {name: locale.topic(name) for name in reads.topics(visit.url)}
+        topic = _select(locale.units.topic, "topic", topics, asked.topic, locale.units.all_topics)
+        names = {name: name for name in _entities(visit, current)}
         entity = _select(locale.units.entity, "entity", names, asked.entity, locale.units.all_entities)
     text = _absolute(current.span, dates, (begin, end), locale) if name == CUSTOM else name or ranges.DEFAULT
     streams = (stream,) if stream else visit.streams
@@ -95,11 +96,13 @@ def choose(visit: Visit) -> Filters:
     return found
 
 
-def _select(label: str, key: str, known: Sequence[str], current: str, everything: str) -> str:
-    options = [ALL, *sorted({*known, current} - {ALL}, key=str.casefold)]
+def _select(label: str, key: str, known: Mapping[str, str], current: str, everything: str) -> str:
+    """One of what is known, each with the name that is shown, or of what the URL names."""
+    options = [ALL, *sorted({*known, current} - {ALL}, key=lambda one: known.get(one, one).casefold())]
     found = st.selectbox(
-        label, options, key=key, width=220, format_func=lambda name: plain(name, NAME_LIMIT) or everything
-    )
+        label, options, key=key, width=220,
+        format_func=lambda name: plain(known.get(name, name), NAME_LIMIT) or everything,
+    )  # fmt: skip
     return found or ALL
 
 

@@ -12,7 +12,8 @@ from dashboard.windows import Totals
 from undertone.trends import Counts
 
 ROW: Final = 26
-LEFT: Final = 150
+LEFT: Final = 162
+NARROW_LEFT: Final = 118
 NARROW: Final = 560
 """Up to this width, pixels, names are cut shorter."""
 STRONG: Final = 0.3
@@ -25,7 +26,7 @@ def height(rows: int) -> int:
 
 def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int], locale: Locale) -> dict[str, Any]:
     """The option; ``topics`` from above, ``hours`` are starts in seconds."""
-    names = [label(one, 30) for one in topics]
+    names = [label(locale.topic(one), 30) for one in topics]
     places = [
         (column, row, found[topic][hour])
         for row, topic in enumerate(topics)
@@ -38,7 +39,10 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
         _cell(column, row, counts, float(one), locale) for (column, row, counts), one in zip(places, nets, strict=True)
     ]
     axis: dict[str, Any] = {"type": "category", "axisTick": {"show": False}, "axisLine": {"show": False}}
-    narrow = {"grid": {"left": 92}, "yAxis": {"axisLabel": {"width": 84}}}
+    narrow = {
+        "grid": {"left": NARROW_LEFT},
+        "yAxis": {"axisLabel": {"width": NARROW_LEFT - 6, "margin": NARROW_LEFT, "fontSize": 11}},
+    }
     base: dict[str, Any] = {
         "animation": False,
         "grid": {"left": LEFT, "right": 8, "top": 4, "bottom": 30},
@@ -46,7 +50,7 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
         "xAxis": {**axis, "data": [locale.clock(hour * 1000) for hour in hours], "axisLabel": {"interval": "auto"}},
         "yAxis": {
             **axis, "data": names, "inverse": True,
-            "axisLabel": {"width": LEFT - 12, "overflow": "truncate", "interval": 0},
+            "axisLabel": {"width": LEFT - 12, "margin": LEFT, "align": "left", "overflow": "truncate", "interval": 0},
         },
         "visualMap": {
             "min": -0.8, "max": 0.8, "show": False, "dimension": 2,

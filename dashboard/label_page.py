@@ -90,7 +90,11 @@ def _answers(visit: Visit, item: Item) -> None:
         if _given():
             st.button(say.undo, on_click=partial(_undone, visit), key="label-undo", shortcut=UNDO)
         st.selectbox(
-            say.topic, topics, key=topic_key, width=240, format_func=lambda topic: plain(topic) or say.topic_unsaid
+            say.topic,
+            topics,
+            key=topic_key,
+            width=240,
+            format_func=lambda topic: plain(visit.locale.topic(topic)) or say.topic_unsaid,
         )
 
 

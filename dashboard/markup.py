@@ -67,11 +67,14 @@ def join(*parts: Html | None) -> Html:
     return Html("".join(part for part in parts if part is not None))
 
 
-def outward(text: str, url: str | None, note: str) -> Html:
-    """Feed text as a link that opens elsewhere without a handle on this page, or as text if the URL is not safe."""
+def outward(text: str, url: str | None, note: str, inward: str | None = None) -> Html:
+    """Feed text as a link that opens elsewhere without a handle on this page.
+
+    Where the URL is not safe it links to ``inward``, a page of ours; without one it is text.
+    """
+    label = el("span", text, class_="ut-text", dir="auto")
     target = followable(url)
     if target is None:
-        return el("span", text, class_="ut-text", dir="auto")
-    label = el("span", text, class_="ut-text", dir="auto")
+        return label if inward is None else el("a", label, href=inward, target="_self")
     hidden = el("span", f" ({note})", class_="ut-hidden")
     return el("a", label, hidden, href=target, target="_blank", rel="noopener noreferrer nofollow")

@@ -13,11 +13,13 @@ from dashboard.markup import Html, el, join, plain
 from dashboard.model_reads import HELD_OUT, Bin, ByClass, Figures, Judged, Serving, judged, name_of
 from dashboard.visit import Visit
 from dashboard.words.models import Models
-from undertone.messages import to_ms
+from undertone.messages import SENTIMENTS, to_ms
 from undertone.model.artefact import Manifest
 
 NAME_LIMIT: Final = 80
 SOURCES: Final = 6
+BESIDE: Final = 4
+"""Up to so many classes their confusions need no more than half of the page."""
 
 
 def serving(visit: Visit, found: Serving) -> Html:
@@ -85,8 +87,9 @@ def table(found: Serving, locale: Locale) -> Html:
         rows.append(el("tr", el("th", label, scope="row"), *(el("td", cell, class_="ut-number") for cell in cells)))
     head_row = el("thead", el("tr", *(el("th", one, scope="col") for one in headings)))
     heading = el("h2", say.figures, el("small", say.figures_note), class_="ut-heading")
-    body = el("div", el("table", head_row, el("tbody", *rows)), class_="ut-scroll", tabindex="0", role="region")
-    return join(heading, body)
+    body = el("table", head_row, el("tbody", *rows))
+    region = el("div", body, class_="ut-scroll", tabindex="0", role="region", aria_label=say.figures)
+    return join(heading, region)
 
 
 def by_class(visit: Visit, manifest: Manifest) -> None:
@@ -105,13 +108,19 @@ def by_class(visit: Visit, manifest: Manifest) -> None:
     )  # fmt: skip
     one, classes = known[names[chosen]], labels[names[chosen][1]]
     found = one.by_class(len(classes))
+    words = [_label(label, locale) for label in classes]
     if found is not None:
-        _by_class(found, [_label(label, locale) for label in classes], locale)
+        st.html(_classes(found, words, locale))
+    left, right = st.columns(2, gap="large") if len(classes) <= BESIDE else (st.container(), st.container())
+    if found is not None:
+        confusion = model_charts.confusion(words, found.confusion, say.confusion_note, locale)
+        left.html(join(el("h3", say.confusion), confusion))
     if one.reliability:
-        _reliability(one.reliability, locale)
+        with right:
+            _reliability(one.reliability, locale)
 
 
-def _by_class(found: ByClass, labels: Sequence[str], locale: Locale) -> None:
+def _classes(found: ByClass, labels: Sequence[str], locale: Locale) -> Html:
     say = Models(locale.language)
     headings: tuple[Html | str, ...] = (
         say.column_class,
@@ -125,9 +134,8 @@ def _by_class(found: ByClass, labels: Sequence[str], locale: Locale) -> None:
         cells = (locale.number(n), *(f"{one:.3f}" for one in figures))
         rows.append(el("tr", el("th", label, scope="row"), *(el("td", cell, class_="ut-number") for cell in cells)))
     head = el("thead", el("tr", *(el("th", name, scope="col") for name in headings)))
-    table = el("div", el("table", head, el("tbody", *rows)), class_="ut-scroll", tabindex="0", role="region")
-    confusion = model_charts.confusion(labels, found.confusion, say.confusion_note, locale)
-    st.html(join(table, el("h3", say.confusion), confusion))
+    body = el("table", head, el("tbody", *rows))
+    return el("div", body, class_="ut-scroll", tabindex="0", role="region", aria_label=say.by_class)
 
 
 def _reliability(bins: Sequence[Bin], locale: Locale) -> None:
@@ -138,8 +146,8 @@ def _reliability(bins: Sequence[Bin], locale: Locale) -> None:
 
 
 def _label(label: str, locale: Locale) -> str:
-    """A sentiment in the reader's language; topics are names."""
-    word: str = getattr(locale.units, label, label) if label in ("negative", "neutral", "positive") else label
+    """A sentiment or a topic in the reader's language."""
+    word: str = getattr(locale.units, label) if label in SENTIMENTS else locale.topic(label)
     return word
 
 

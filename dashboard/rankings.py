@@ -46,7 +46,13 @@ def _row(
     units = visit.locale.units
     target = address.link("trends", **(present | {kind: "" if name == chosen else name, "at": ""}))
     current = "true" if name == chosen else None
-    label = el("a", plain(name, NAME_LIMIT), href=target, target="_self", aria_current=current)
+    label = el(
+        "a",
+        plain(visit.locale.topic(name) if kind == "topic" else name, NAME_LIMIT),
+        href=target,
+        target="_self",
+        aria_current=current,
+    )
     negative, neutral, positive = counts.stories
     parts = (("negative", negative), ("neutral", neutral), ("positive", positive))
     pieces = (el("i", class_=f"ut-{tone}", style=f"width:{100 * n / largest:.2f}%") for tone, n in parts)

@@ -129,7 +129,8 @@ def _list(rang: Sequence[Rang], locale: Locale, say: RulesWords) -> Html:
 
 
 def _line(one: Rang, locale: Locale) -> str:
-    about = " · ".join(plain(name, NAME_LIMIT) for name in (one.entity, locale.topic(one.topic or "")) if name) or locale.units.all
+    names = (one.entity, locale.topic(one.topic or ""))
+    about = " · ".join(plain(name, NAME_LIMIT) for name in names if name) or locale.units.all
     mark = "▲" if one.severity == "critical" else "●"
     return f"{mark} {about} · {locale.moment(to_ms(one.fired_at))} · {one.stories} {locale.units.stories}"
 

@@ -53,14 +53,23 @@ def bars(found: Thresholds, say: RulesWords) -> str:
     if found.minutes is not None:
         told.append(say.bar_minutes.format(n=found.minutes))
     if found.p_count is not None:
-        told.append(say.bar_p_count.format(n=f"{found.p_count:g}"))
+        told.append(say.bar_p_count.format(n=_plainly(found.p_count)))
     if found.p_share is not None:
-        told.append(say.bar_p_share.format(n=f"{found.p_share:g}"))
+        told.append(say.bar_p_share.format(n=_plainly(found.p_share)))
     if found.change is not None:
         told.append(say.bar_change.format(n=percent(found.change)))
     if found.sources > 1:
         told.append(say.bar_sources.format(n=found.sources))
     return ", ".join(told)
+
+
+def _plainly(p: float) -> str:
+    """A threshold without an exponent, as far as it can be read so.
+
+    >>> _plainly(0.0003), _plainly(1e-05), _plainly(2.5e-9)
+    ('0.0003', '0.00001', '2.5e-09')
+    """
+    return f"{p:f}".rstrip("0").rstrip(".") if p >= 1e-6 else f"{p:g}"
 
 
 def _where(rule: Rule, locale: Locale, say: RulesWords) -> str:

@@ -32,4 +32,5 @@ def row(story: Evidence, locale: Locale, *notes: str) -> Html:
     when = el("a", locale.moment(story.published_ms), href=link(story), target="_self")
     facts = [plain(story.source, NAME_LIMIT), plain(locale.topic(story.topic), NAME_LIMIT), *names, *notes]
     meta = el("small", when, " · ", " · ".join(filter(None, facts)), dir="auto")
-    return el("li", tone(story, locale), el("div", outward(plain(story.text), story.url, locale.units.opens), meta))
+    text = outward(plain(story.text), story.url, locale.units.opens, link(story))
+    return el("li", tone(story, locale), el("div", text, meta))

@@ -10,7 +10,7 @@ from dashboard import address, reads, topic_entity, windows
 from dashboard.guard import store
 from dashboard.kept import kept
 from dashboard.locale import percent, signed
-from dashboard.markup import Html, el, join
+from dashboard.markup import Html, el
 from dashboard.ranges import DAY, HOUR, Range
 from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
@@ -39,7 +39,8 @@ def choose(visit: Visit) -> tuple[str, ...]:
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="watch-head"
     ):
-        st.html(el("h2", say.watchlist, el("small", say.watchlist_note), class_="ut-heading"))
+        notes = [say.watchlist_note] if current else [say.watchlist_note, say.most_told]
+        st.html(el("h2", say.watchlist, el("small", " · ".join(notes)), class_="ut-heading"))
         with st.popover(say.choose, key="watch-choose"):
             chosen = st.multiselect(
                 say.choose_what,
@@ -87,8 +88,7 @@ def table(visit: Visit, chosen: tuple[str, ...]) -> Html:
     units = visit.locale.units
     headings = (say.column_name, say.column_spark, units.stories, say.column_change, units.net, units.negative_share)
     head = el("thead", el("tr", *(el("th", one, scope="col") for one in headings)))
-    note = None if chosen else el("p", say.most_told, class_="ut-facts")
-    return join(note, el("table", head, el("tbody", *rows), class_="ut-watch"))
+    return el("table", head, el("tbody", *rows), class_="ut-watch")
 
 
 def _current(visit: Visit) -> tuple[str, ...]:

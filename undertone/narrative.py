@@ -96,7 +96,7 @@ def window_id(alert: Alert) -> str:
 def _counts(alert: Alert, language: Language) -> Iterator[Sentence]:
     say, window = _TEXTS[language], (window_id(alert),)
     told = {
-        "stream": alert.stream,
+        "stream": _STREAMS[language].get(alert.stream, alert.stream),
         "about": _about(alert, language),
         "span": _span(alert.window_s, language),
         "end": _moment(alert.updated_at, language),
@@ -193,6 +193,8 @@ _PLURALS = {
 }
 _ZH_NOUNS = {"story": "条独立报道", "negative story": "条独立的负面报道", "message": "条消息", "source": "个来源"}
 
+_STREAMS: dict[Language, dict[str, str]] = {"en": {}, "zh": {"news": "新闻", "comments": "评论"}}
+
 _TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "entity under topic": "{entity} under {topic}",
@@ -201,7 +203,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "and": ", ",
         "warning": "warning",
         "critical": "critical alert",
-        "seen": "{stream} had {stories} about {about} in the {span} to {end}: {messages} with copies, from {sources}.",
+        "seen": "In the {span} to {end}, {stream} had {stories} about {about}: {messages} with copies, from {sources}.",
         "expected": "{expected} would be usual, and {low} to {high} in 95 of 100 such windows; chance alone gives so "
         "many with p = {p}.",
         "share": "{share} of all {total} there were negative, where {usual} is usual (p = {p_share}).",
@@ -226,11 +228,11 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "and": "、",
         "warning": "预警",
         "critical": "严重警报",
-        "seen": "截至{end}的{span}内，{stream} 中有{stories}涉及{about}，连同转载共{messages}，来自{sources}。",
+        "seen": "截至{end}的{span}内，{stream}中有{stories}涉及{about}，连同转载共{messages}，来自{sources}。",
         "expected": "通常为{expected}条，此类时段中95%在{low}至{high}条之间；仅凭偶然达到这一数量的概率为 p = {p}。",
         "share": "其间全部{total}中负面占{share}，通常为{usual}（p = {p_share}）。",
         "share alone": "其中负面占{share}，通常为{usual}。",
-        "silent": "截至{end}，{stream} 已有{span}没有任何消息。",
+        "silent": "截至{end}，{stream}已有{span}没有任何消息。",
         "silent expected": "这段时间通常有{expected}条；仅凭偶然如此沉寂的概率为 p = {p}。",
         "quote": "{at}，{source}：“{text}”",
         "entities": "作为证据保留的{shown}条报道还提到{listed}。",

@@ -35,7 +35,8 @@ class Alerts(Words):
 
     # Why it rings, in a sentence.
     why_negative = Phrase(
-        "{n} negative stories in {window}, where {usual} would be usual: {share} of all, usually {usual_share}, {sources}.",
+        "{n} negative stories in {window}, where {usual} would be usual: {share} of all, usually {usual_share}, "
+        "{sources}.",
         "{window}内有{n}条负面报道，通常为{usual}条；负面占{share}，通常{usual_share}；{sources}。",
     )
     why_volume = Phrase(

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -104,7 +105,9 @@ def test_an_alert_is_told_with_citations_that_lead_to_its_stories(store: Store, 
     assert "What happened" in shown
     assert "news had 18 negative stories about FB" in shown
     for one in alert.evidence:
-        assert f'href="stories?story={one.position.replace(":", "%3A")}"' in shown
+        place = {"story": one.position, "t": str(one.published_ms)}
+        assert f'href="stories?{urlencode(place).replace("&", "&amp;")}"' in shown
+    assert alert.evidence[-1].text in text(page("stories", **place))
     assert 'href="trends?stream=news' in shown
     assert 'title="The counts behind this sentence' in shown
 

@@ -48,7 +48,7 @@ def alert(**changed: Any) -> Alert:
 def test_an_alert_reads_as_a_paragraph_of_its_own_facts() -> None:
     told = paragraph(narrate(alert()))
     assert told.startswith(
-        "news had 9 negative stories about ACME under Earnings in the 1 hour to 2026-11-25 14:05 UTC: 31 messages with "
+        "In the 1 hour to 2026-11-25 14:05 UTC, news had 9 negative stories about ACME under Earnings: 31 messages with "
         "copies, from 4 sources. 1.2 would be usual, and 0 to 4 in 95 of 100 such windows; chance alone gives so many "
         "with p = 2.1e-06. 75% of all 12 stories there were negative, where 30% is usual (p = 0.0007)."
     )
@@ -57,7 +57,7 @@ def test_an_alert_reads_as_a_paragraph_of_its_own_facts() -> None:
 
 def test_the_same_alert_reads_in_chinese() -> None:
     told = paragraph(narrate(alert(), "zh"), "zh")
-    assert told.startswith("截至2026年11月25日14:05（UTC）的1小时内，news 中有9条独立的负面报道涉及ACME（Earnings）")
+    assert told.startswith("截至2026年11月25日14:05（UTC）的1小时内，新闻中有9条独立的负面报道涉及ACME（Earnings）")
     assert "通常为1.2条" in told
 
 
