@@ -24,6 +24,8 @@ HOME: Final = PAGES[0]
 
 
 Value = str | Sequence[str]
+Carried = tuple[tuple[str, Value], ...]
+Presented = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def value(name: str, valid: Collection[str] | None = None) -> str:
@@ -69,6 +71,16 @@ def here(page: str, **changes: Value) -> str:
 def present() -> dict[str, Value]:
     """All parameters of the page that is shown."""
     return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def carried() -> Carried:
+    """What every link of this reader has in it: part of the key of whatever is kept with links inside."""
+    return tuple(_carried().items())
+
+
+def presented() -> Presented:
+    """All parameters of the page that is shown, as part of a key."""
+    return tuple((name, tuple(st.query_params.get_all(name))) for name in st.query_params)
 
 
 def _carried() -> dict[str, Value]:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.kept import made
 from undertone.messages import Evidence
 from undertone.near_duplicates import clusters
 
@@ -39,7 +40,8 @@ class Cluster:
         return tuple(dict.fromkeys(name for one in self.tellings for name in one.entities))
 
 
-def clustered(stories: Sequence[Evidence]) -> list[Cluster]:
+@made(most=32)
+def clustered(stories: Sequence[Evidence]) -> tuple[Cluster, ...]:
     """The stories in clusters, those told last first."""
     # By company first: "A misses estimates" and "B misses estimates" share most of their words.
     by_company: defaultdict[frozenset[str], list[Evidence]] = defaultdict(list)
@@ -50,4 +52,4 @@ def clustered(stories: Sequence[Evidence]) -> list[Cluster]:
         for same in by_company.values()
         for group in clusters([one.text for one in same])
     ]
-    return sorted(found, key=lambda one: (-one.last_ms, one.first.position))
+    return tuple(sorted(found, key=lambda one: (-one.last_ms, one.first.position)))

@@ -1,4 +1,4 @@
-"""What was read from the store: kept while it is true, and shown with its age while the store is away.
+"""What was read from the store, and what was made of it: kept while it is true, shown with its age while it is away.
 
 Streamlit's own caches copy what they hold on every use and forget it when the reading fails; a page that refreshes
 every few seconds needs neither. What is kept is shared by all visitors and must not be changed by them.
@@ -94,9 +94,12 @@ class Keeper:
             if link.lost_s is None:
                 link.lost_s = link.tried_s
             return self._last(one, error)
-        one.value, one.read_s = value, self._clock()
+        # An equal value stays the same object, by which `made` knows what it has made of it.
+        if one.read_s < 0 or value != one.value:
+            one.value = value
+        one.read_s = self._clock()
         link.lost_s, link.answered_s = None, one.read_s
-        return value
+        return one.value
 
     @staticmethod
     def _last(one: _Kept, error: Exception) -> T:  # type: ignore[type-var]
@@ -147,3 +150,37 @@ class Reading(Generic[P, T]):
 def kept(ttl_s: float, most: int = 64) -> Callable[[Callable[P, T]], Reading[P, T]]:
     """Keep what a function reads from the store for ``ttl_s``, the ``most`` used answers of it."""
     return lambda read: Reading(read, ttl_s, most)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Same(Generic[T]):
+    """Something large as part of a key: equal only to the very same object, which it holds as long as the key lives."""
+
+    of: T
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.of is other.of
+
+    def __hash__(self) -> int:
+        return id(self.of)
+
+
+def made(most: int, same: int = 1) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep the ``most`` used results of a pure function of what was read, shared by all visitors.
+
+    Its first ``same`` arguments are compared by identity, so that large ones cost nothing, and must never change; the
+    others by equality. Whatever a result depends on must be among them, the reader's language and address included.
+    """
+
+    def decorate(make: Callable[P, T]) -> Callable[P, T]:
+        @functools.lru_cache(maxsize=most)
+        def known(held: tuple[Same[object], ...], *args: object, **kwargs: object) -> T:
+            return make(*(one.of for one in held), *args, **kwargs)  # type: ignore[arg-type]
+
+        @functools.wraps(make)
+        def called(*args: P.args, **kwargs: P.kwargs) -> T:
+            return known(tuple(map(Same, args[:same])), *args[same:], **kwargs)  # type: ignore[arg-type]
+
+        return called
+
+    return decorate

@@ -32,9 +32,11 @@ class Html(str):
 
 def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     """One line of visible text: no control or direction marks, white space folded, cut at ``limit`` characters."""
-    head = text[: limit * 4].translate(_BIDI)
-    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Co", "Zl", "Zp"} else c for c in head)
-    folded = " ".join(kept.split())
+    head = text[: limit * 4]
+    if not head.isprintable():  # whatever is taken out below is not
+        visible = head.translate(_BIDI)
+        head = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Co", "Zl", "Zp"} else c for c in visible)
+    folded = " ".join(head.split())
     return folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…"
 
 

@@ -31,7 +31,7 @@ class Interval(NamedTuple):
     high: Floats
 
 
-def share(counts: Sequence[Counts], level: float = LEVEL) -> Interval:
+def share(counts: Sequence[Counts] | Floats, level: float = LEVEL) -> Interval:
     """Of the negative share, 0..1.
 
     >>> [round(float(one[0]), 2) for one in share([Counts(stories=(1, 1, 0))])]
@@ -43,7 +43,7 @@ def share(counts: Sequence[Counts], level: float = LEVEL) -> Interval:
     return _hidden(Interval(a / (a + b), *_central(a, b, level)), stories)
 
 
-def net(counts: Sequence[Counts], level: float = LEVEL) -> Interval:
+def net(counts: Sequence[Counts] | Floats, level: float = LEVEL) -> Interval:
     """Of the net sentiment, -1..1.
 
     >>> [round(float(one[0]), 2) for one in net([Counts(stories=(0, 0, 1))])]
@@ -60,22 +60,27 @@ def net(counts: Sequence[Counts], level: float = LEVEL) -> Interval:
     return _hidden(Interval(mean, 2 * low - 1, 2 * high - 1), stories)
 
 
-def net_mean(counts: Sequence[Counts]) -> Floats:
+def net_mean(counts: Sequence[Counts] | Floats) -> Floats:
     """The mean of :func:`net` alone, which costs far less."""
     stories = _stories(counts)
     a = PRIOR + stories
     return np.where(stories.sum(axis=1) == 0, np.nan, (a[:, 2] - a[:, 0]) / a.sum(axis=1))
 
 
-def share_mean(counts: Sequence[Counts]) -> Floats:
+def share_mean(counts: Sequence[Counts] | Floats) -> Floats:
     """The mean of :func:`share` alone."""
     stories = _stories(counts)
     total = stories.sum(axis=1)
     return np.where(total == 0, np.nan, (PRIOR + stories[:, 0]) / (3 * PRIOR + total))
 
 
-def _stories(counts: Sequence[Counts]) -> Floats:
-    return np.array([one.stories for one in counts], np.float64).reshape(-1, 3)  # (counts, sentiments)
+def stories_of(counts: Sequence[Counts]) -> Floats:
+    """Stories by sentiment, (counts, 3): what the functions here take too, for who asks several of them."""
+    return np.array([one.stories for one in counts], np.float64).reshape(-1, 3)
+
+
+def _stories(counts: Sequence[Counts] | Floats) -> Floats:
+    return counts if isinstance(counts, np.ndarray) else stories_of(counts)
 
 
 def _central(a: Floats, b: Floats, level: float) -> tuple[Floats, Floats]:

@@ -15,10 +15,12 @@ from dashboard.kept import kept
 from dashboard.ranges import DAY
 from undertone.alert_store import AlertStore
 from undertone.messages import Alert, AlertState
-from undertone.store import PartitionState
+from undertone.reading import PartitionState, complete_ms
 from undertone.trends import Series
 
 LIVE_S: Final = 3
+ALERTS_S: Final = 1
+"""Shorter than a page's own beat: both together are how late an alert is seen."""
 SETTLED_S: Final = 60
 MINUTE_MS: Final = 60_000
 ALERTS_READ: Final = 200
@@ -63,21 +65,28 @@ class Health:
 
 
 @kept(LIVE_S)
+def _states(url: str, stream: str) -> tuple[int, tuple[PartitionState, ...]]:
+    """Wall time of this reading, and what it found."""
+    return wall_ms(), tuple(store(url).states(stream))
+
+
+@kept(LIVE_S)
 def health(url: str, streams: tuple[str, ...]) -> Health:
     """State of every partition and worker, now."""
     opened = store(url)
+    read = [_states(url, stream) for stream in streams]
     return Health(
-        now_ms=wall_ms(),
-        states=tuple(state for stream in streams for state in opened.states(stream)),
+        now_ms=min(now_ms for now_ms, _ in read),
+        states=tuple(state for _, states in read for state in states),
         workers=opened.heartbeats(),
         model=opened.model_version(),
     )
 
 
-@kept(LIVE_S)
 def event_now_ms(url: str, stream: str, idle_s: float) -> int:
     """Event time up to which a stream is complete, -1 before any message."""
-    return store(url).event_now_ms(stream, idle_s=idle_s, now_ms=wall_ms())
+    now_ms, states = _states(url, stream)
+    return complete_ms(states, idle_s=idle_s, now_ms=now_ms)
 
 
 @kept(SETTLED_S)
@@ -85,7 +94,7 @@ def topics(url: str) -> tuple[str, ...]:
     return store(url).topics()
 
 
-@kept(LIVE_S)
+@kept(ALERTS_S)
 def alerts(url: str) -> tuple[Alert, ...]:
     """The newest alerts in any state, newest first."""
     return tuple(AlertStore(store(url).redis).list(limit=ALERTS_READ))

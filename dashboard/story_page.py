@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import address, explained, guard, story_reads
 from dashboard.clusters import Cluster, clustered
-from dashboard.locale import percent
+from dashboard.locale import Locale, percent
 from dashboard.markup import Html, el, join, outward, plain
 from dashboard.story_row import MARKS, NAME_LIMIT, row
 from dashboard.visit import Visit
@@ -95,16 +95,16 @@ def _tellings(visit: Visit, story: Evidence, say: Stories) -> None:
     others = [one for one in cluster.tellings if one.position != story.position]
     if not others:
         return
-    note = " · ".join(summary(cluster, visit, say))
+    note = " · ".join(summary(cluster, visit.locale))
     heading = el("h3", say.other, " ", el("small", note), class_="ut-heading")
     st.html(el("section", heading, el("ul", *(row(one, visit.locale) for one in others), class_="ut-stories")))
 
 
-def summary(cluster: Cluster, visit: Visit, say: Stories) -> list[str]:
+def summary(cluster: Cluster, locale: Locale) -> list[str]:
     """What is told of a cluster of several tellings: how often, where, from when to when."""
     if len(cluster.tellings) == 1:
         return []
-    locale = visit.locale
+    say = Stories(locale.language)
     first, last = locale.moment(cluster.first.published_ms, named=False), locale.moment(cluster.last_ms)
     return [
         say.copies.format(n=len(cluster.tellings)),

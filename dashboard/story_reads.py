@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from dashboard.guard import store
-from dashboard.kept import kept
+from dashboard.kept import kept, made
 from dashboard.ranges import HOUR
-from dashboard.windows import LIVE_S, SETTLED_AFTER_MS, SETTLED_S, Asked
+from dashboard.windows import CLOSING_S, LIVE_S, SETTLED_S, Age, Ages, Asked
 from undertone.messages import Evidence
 from undertone.text import normalise
 
@@ -18,34 +18,52 @@ HOURS_SEARCHED: Final = 72
 HOUR_MS: Final = HOUR * 1000
 
 
-def newest(url: str, asked: Asked, start_ms: int, end_ms: int, now_ms: int, most: int = STORIES_KEPT) -> list[Evidence]:
+def newest(
+    url: str, asked: Asked, start_ms: int, end_ms: int, now_ms: int, most: int = STORIES_KEPT
+) -> tuple[Evidence, ...]:
     """The newest stories of [start_ms, end_ms), newest first; looks back through the range, but not for ever."""
+    return _newest(url, asked, start_ms, end_ms, Ages.at(now_ms, HOUR), most)
+
+
+@kept(LIVE_S, most=64)
+def _newest(url: str, asked: Asked, start_ms: int, end_ms: int, ages: Ages, most: int) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     at = end_ms
     for _ in range(HOURS_SEARCHED):
         if at <= start_ms or len(found) >= most:
             break
         begin = max(start_ms, (at - 1) // HOUR_MS * HOUR_MS)
-        found += hour(url, asked, begin, at, now_ms)
+        found += _part(url, asked, begin, at, ages)
         at = begin
-    return found[:most]
+    return tuple(found[:most])
 
 
 def hour(url: str, asked: Asked, begin_ms: int, end_ms: int, now_ms: int) -> list[Evidence]:
     """The kept stories of a part of one hour, newest first."""
-    read = _settled if end_ms < now_ms - SETTLED_AFTER_MS else _live
+    return _part(url, asked, begin_ms, end_ms, Ages.at(now_ms, HOUR))
+
+
+def _part(url: str, asked: Asked, begin_ms: int, end_ms: int, ages: Ages) -> list[Evidence]:
     floor = begin_ms // HOUR_MS * HOUR_MS
-    whole = (one for stream in asked.streams for one in read(url, stream, floor, floor + HOUR_MS))
-    kept_ones = [one for one in whole if begin_ms <= one.published_ms < end_ms and passes(one, asked)]
-    return sorted(kept_ones, key=lambda one: (-one.published_ms, one.position))
+    read = _READS[ages.of(floor)]
+    whole = (read(url, stream, floor, floor + HOUR_MS) for stream in asked.streams)
+    found = [one for each in whole for one in _passing(each, asked.topic, asked.entity, begin_ms, end_ms)]
+    return sorted(found, key=lambda one: (-one.published_ms, one.position))
 
 
-def matching(stories: list[Evidence], wanted: str) -> list[Evidence]:
+@made(most=512)
+def _passing(whole: tuple[Evidence, ...], topic: str, entity: str, begin_ms: int, end_ms: int) -> tuple[Evidence, ...]:
+    asked = Asked((), topic, entity)
+    return tuple(one for one in whole if begin_ms <= one.published_ms < end_ms and passes(one, asked))
+
+
+@made(most=32)
+def matching(stories: tuple[Evidence, ...], wanted: str) -> tuple[Evidence, ...]:
     """The stories whose text, source or companies have every word of ``wanted``; all of them if it has none."""
     words = normalise(wanted).split()
     if not words:
         return stories
-    return [one for one in stories if _has(words, one)]
+    return tuple(one for one in stories if _has(words, one))
 
 
 def _has(words: list[str], story: Evidence) -> bool:
@@ -62,5 +80,8 @@ def _read(url: str, stream: str, start_ms: int, end_ms: int) -> tuple[Evidence, 
     return tuple(store(url).evidence(stream, start_ms, end_ms))
 
 
-_settled = kept(SETTLED_S, most=200)(_read)
-_live = kept(LIVE_S, most=32)(_read)
+_READS: Final = {
+    Age.SETTLED: kept(SETTLED_S, most=200)(_read),
+    Age.CLOSING: kept(CLOSING_S, most=16)(_read),
+    Age.OPEN: kept(LIVE_S, most=16)(_read),
+}

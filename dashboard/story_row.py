@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from dashboard import address
@@ -28,6 +29,11 @@ def link(story: Evidence) -> str:
 
 def row(story: Evidence, locale: Locale, *notes: str) -> Html:
     """A list item; ``notes`` are said after its facts."""
+    return _row(story, locale, notes, address.carried())
+
+
+@lru_cache(maxsize=4_096)
+def _row(story: Evidence, locale: Locale, notes: tuple[str, ...], _carried: address.Carried) -> Html:
     names = [plain(name, NAME_LIMIT) for name in story.entities[:ENTITIES_SHOWN]]
     when = el("a", locale.moment(story.published_ms), href=link(story), target="_self")
     facts = [plain(story.source, NAME_LIMIT), plain(locale.topic(story.topic), NAME_LIMIT), *names, *notes]

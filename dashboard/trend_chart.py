@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from dashboard import posterior
@@ -27,6 +28,7 @@ from dashboard.charts import (
     time_axis,
     value_axis,
 )
+from dashboard.kept import Same
 from dashboard.locale import Locale
 from dashboard.posterior import Floats, Interval
 from dashboard.windows import Totals
@@ -38,6 +40,9 @@ MOST_SERIES: Final = 6
 _LEFT, _RIGHT = 46, 14
 _GRIDS: Final = ((58, 210), (318, 86), (454, 66))
 VERSION_LIMIT: Final = 28
+
+Point = tuple[int, float | None]
+"""A time (ms) and a value, None for a gap."""
 
 
 class Mark(NamedTuple):
@@ -74,6 +79,29 @@ class Trend:
     marks: Sequence[Mark] = ()
     models: Sequence[tuple[int, str]] = ()
     price: Price | None = None
+
+
+def drawn(trend: Trend, locale: Locale) -> str:
+    """The ECharts option as JSON; made anew only when what it shows has changed."""
+    bars = tuple(Same(one.bars) for one in trend.lines)
+    looks = tuple((one.name, one.colour, one.faint) for one in trend.lines)
+    price = None if trend.price is None else (trend.price.name, *map(tuple, trend.price[1:]))
+    return _drawn(trend.starts_s, bars, looks, tuple(trend.marks), tuple(trend.models), price, locale)
+
+
+@lru_cache(maxsize=64)
+def _drawn(
+    starts: range,
+    bars: tuple[Same[Totals], ...],
+    looks: tuple[tuple[str, int, bool], ...],
+    marks: tuple[Mark, ...],
+    models: tuple[tuple[int, str], ...],
+    price: tuple[str, tuple[int, ...], tuple[float, ...]] | None,
+    locale: Locale,
+) -> str:
+    lines = [Line(name, one.of, colour, faint) for one, (name, colour, faint) in zip(bars, looks, strict=True)]
+    trend = Trend(starts, lines, marks, models, None if price is None else Price(*price))
+    return msgspec.json.encode(option(trend, locale)).decode()
 
 
 def option(trend: Trend, locale: Locale) -> dict[str, Any]:
@@ -132,25 +160,26 @@ def option(trend: Trend, locale: Locale) -> dict[str, Any]:
 
 
 def _stacked(line: Line, starts: range, times: Sequence[int], locale: Locale) -> list[dict[str, Any]]:
+    stories = [line.bars[start].stories for start in starts]
     named = ((locale.units.negative, NEGATIVE), (locale.units.neutral, NEUTRAL), (locale.units.positive, POSITIVE))
     return [
         {
             "type": "bar", "name": name, "stack": "stories", "xAxisIndex": 0, "yAxisIndex": 0,
-            "data": [[at, line.bars[start].stories[place]] for at, start in zip(times, starts, strict=True)],
+            "data": [*zip(times, column, strict=True)],
             "itemStyle": {"color": color}, "barCategoryGap": "18%", "tooltip": {"valueFormatter": "%,d"},
             "selectedMode": "single", "select": {"itemStyle": {"borderColor": "inherit", "borderWidth": 2}},
         }
-        for place, (name, color) in enumerate(named)
+        for (name, color), column in zip(named, zip(*stories, strict=True), strict=True)
     ]  # fmt: skip
 
 
 def _lines(line: Line, starts: range, times: Sequence[int], locale: Locale, *, single: bool) -> list[dict[str, Any]]:
-    say, counts = Trends(locale.language), [line.bars[start] for start in starts]
+    say, counts = Trends(locale.language), posterior.stories_of([line.bars[start] for start in starts])
     named = single and not line.faint
     name, colour = label(line.name), SERIES[line.colour % len(SERIES)]
     if not named:
         return [
-            _line(name, 0, colour, line, _points(times, [one.total_stories for one in counts]), "%,d"),
+            _line(name, 0, colour, line, _points(times, counts.sum(axis=1)), "%,d"),
             _line(name, 1, colour, line, _points(times, posterior.net_mean(counts)), "%+.2f"),
             _line(name, 2, colour, line, _points(times, 100 * posterior.share_mean(counts)), "%.0f%%"),
         ]
@@ -163,13 +192,10 @@ def _lines(line: Line, starts: range, times: Sequence[int], locale: Locale, *, s
     ]
 
 
-def _line(
-    name: str, grid: int, color: str, line: Line, points: Sequence[Sequence[float | None]], pattern: str
-) -> dict[str, Any]:
+def _line(name: str, grid: int, color: str, line: Line, points: Sequence[Point], pattern: str) -> dict[str, Any]:
     # Without dots a point between gaps would not be seen at all.
-    there = [False, *(value is not None for _, value in points), False]
-    lonely = any(one and not left and not right for left, one, right in zip(there, there[1:], there[2:], strict=False))
-    dots = lonely or sum(there) <= DOTTED
+    there = np.array([False, *(value is not None for _, value in points), False])
+    dots = bool((there[1:-1] & ~there[:-2] & ~there[2:]).any() or there.sum() <= DOTTED)
     dash = DASHES[line.colour % len(DASHES)]
     return {
         "type": "line", "name": name, "xAxisIndex": grid, "yAxisIndex": grid, "data": points, "showSymbol": dots,
@@ -196,7 +222,7 @@ def _band(
         {**common, "name": say.low, "data": _points(times, found.low)},
         {
             **common, "name": say.high, "areaStyle": {"color": color, "opacity": BAND},
-            "data": [list(one) for one in ends],
+            "data": [*ends],
             "dimensions": ["time", "width", "high"], "encode": {"x": "time", "y": "width", "tooltip": "high"},
         },
     ]  # fmt: skip
@@ -240,13 +266,17 @@ def _price(price: Price, shift_ms: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _points(times: Sequence[int], values: Sequence[float] | Floats) -> list[list[float | None]]:
-    return [[at, value] for at, value in zip(times, _values(values), strict=True)]
+def _points(times: Sequence[int], values: Floats) -> list[Point]:
+    return [*zip(times, _values(values), strict=True)]
 
 
-def _values(values: Sequence[float] | Floats) -> list[float | None]:
-    rounded: list[float] = np.round(np.asarray(values, np.float64), 3).tolist()
-    return [None if isnan(one) else one for one in rounded]
+def _values(values: Floats) -> list[float | None]:
+    rounded = np.round(values, 3)
+    gaps = np.isnan(rounded)
+    found: list[float | None] = rounded.tolist()
+    for place in np.flatnonzero(gaps):
+        found[place] = None
+    return found
 
 
 def _times(found: Interval, factor: float) -> Interval:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import streamlit as st
 
 from dashboard import address, reads, topic_entity, windows
 from dashboard.guard import store
-from dashboard.kept import kept
-from dashboard.locale import percent, signed
+from dashboard.kept import Same, kept, made
+from dashboard.locale import Locale, percent, signed
 from dashboard.markup import Html, el
 from dashboard.ranges import DAY, HOUR, Range
 from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
+from dashboard.windows import Totals
 from dashboard.words.now import Now
 from undertone.trends import Counts, total
 from undertone.view_store import WATCHED, ViewStore
@@ -74,17 +76,13 @@ def table(visit: Visit, chosen: tuple[str, ...]) -> Html:
     words = chosen or tuple(options(visit)[:MOST_TOLD])
     if not words:
         return el("p", say.nothing_watched, class_="ut-none")
-    rows, all_bars, all_before = [], [Counts() for _ in range(SPAN.span_s // SPAN.bar_s)], Counts()
-    for word in words:
-        bars, before = _counts(visit, word, now_ms)
-        all_bars = [a + b for a, b in zip(all_bars, bars, strict=True)]
-        all_before = all_before + before
-        entity, _, topic = word.partition(topic_entity.SEPARATOR)
-        target = address.link("trends", entity=entity, topic=topic)
-        name = el("a", topic_entity.title(word, visit.locale), href=target, target="_self")
-        rows.append(_row(visit, say, name, bars, before))
+    counts = [_counts(visit, word, now_ms) for word in words]
+    rows = [
+        _told(bars, before, word, visit.locale, address.carried())
+        for word, (bars, before) in zip(words, counts, strict=True)
+    ]
     if len(words) > 1:
-        rows.append(_row(visit, say, el("strong", say.together), all_bars, all_before))
+        rows.append(_together(tuple(map(Same, (one for both in counts for one in both))), visit.locale))
     units = visit.locale.units
     headings = (say.column_name, say.column_spark, units.stories, say.column_change, units.net, units.negative_share)
     head = el("thead", el("tr", *(el("th", one, scope="col") for one in headings)))
@@ -103,15 +101,31 @@ def _ranking(visit: Visit) -> windows.Ranking:
     return windows.ranking(visit.url, visit.streams, start_ms, end_ms, now_ms)
 
 
-def _counts(visit: Visit, word: str, now_ms: int) -> tuple[list[Counts], Counts]:
+def _counts(visit: Visit, word: str, now_ms: int) -> tuple[Totals, Totals]:
     asked, known = topic_entity.asked(word, visit.streams), reads.topics(visit.url)
     bars = windows.bars(visit.url, asked, known, SPAN, now_ms)
     before = windows.bars(visit.url, asked, known, SPAN, now_ms, DAY)
-    return [*bars.values()], total(before.values())
+    return bars, before
 
 
-def _row(visit: Visit, say: Now, name: Html, bars: list[Counts], before: Counts) -> Html:
-    locale, counts = visit.locale, total(bars)
+@made(most=512, same=2)
+def _told(bars: Totals, before: Totals, word: str, locale: Locale, _carried: address.Carried) -> Html:
+    entity, _, topic = word.partition(topic_entity.SEPARATOR)
+    target = address.link("trends", entity=entity, topic=topic)
+    name = el("a", topic_entity.title(word, locale), href=target, target="_self")
+    return _row(locale, name, [*bars.values()], total(before.values()))
+
+
+@lru_cache(maxsize=64)
+def _together(bars_and_before: tuple[Same[Totals], ...], locale: Locale) -> Html:
+    each = [[*one.of.values()] for one in bars_and_before]
+    bars = [total(column) for column in zip(*each[::2], strict=True)]
+    before = total(counts for one in each[1::2] for counts in one)
+    return _row(locale, el("strong", Now(locale.language).together), bars, before)
+
+
+def _row(locale: Locale, name: Html, bars: list[Counts], before: Counts) -> Html:
+    say, counts = Now(locale.language), total(bars)
     words = say.spark_watch.format(n=counts.total_stories, negative=counts.stories[0])
     change = "–"
     if before.total_stories:

@@ -1,26 +1,37 @@
-"""Reads of the windows: a range in blocks of windows, each block kept. Those that can hardly change are kept longer."""
+"""Reads of the windows, each kept for as long as it will hardly change: the older, the longer.
+
+A range is read in pieces. Windows that are *settled* get few late messages any more and are read in blocks, of the
+series that are asked for. The younger ones are read whole, since they then serve every series that anybody looks at:
+those that are *closing* now and then, those that are *open* with every refresh.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Final, NamedTuple
 
 from dashboard.guard import store
-from dashboard.kept import kept
+from dashboard.kept import kept, made
 from dashboard.ranges import DAY, HOUR, Range, cover
 from undertone.reading import Windows
 from undertone.trends import Counts, Series, total
 
 LIVE_S: Final = 3
-SHARED_S: Final = 4.5
+OPEN_S: Final = 4.5
 """For how long the newest windows are taken as they are: nearly as long as charts wait for their next refresh."""
-RANKED_S: Final = 10
+CLOSING_S: Final = 30
 SETTLED_S: Final = 900
-SETTLED_AFTER_MS: Final = 2 * HOUR * 1000
-"""Windows older than this, in event time, get few late messages: more than the default allowed lateness."""
+COMPOSED_S: Final = 60
+"""For how long what settled windows add up to is kept: each of them is kept for longer."""
+OPEN_AGE_MS: Final = 5 * 60_000
+"""Windows that end no earlier before now, in event time, are open."""
+SETTLED_AGE_MS: Final = 2 * HOUR * 1000
+"""Windows that ended earlier are settled: more than the default allowed lateness."""
+DAY_MS: Final = DAY * 1000
 BLOCK: Final = 24
-"""Windows in one read."""
+"""Settled windows in one read."""
 
 _MODEL_SIZES: Final = ((300, 6 * HOUR), (HOUR, 3 * DAY))
 """The windows in which model versions are looked for, by the longest range for which they are."""
@@ -42,92 +53,210 @@ class Asked(NamedTuple):
         return tuple(Series(topic, self.entity) for topic in ([self.topic] if self.topic else known))
 
 
-@kept(LIVE_S, most=256)
+class Age(Enum):
+    """How much a window may still change."""
+
+    SETTLED = 0
+    CLOSING = 1
+    OPEN = 2
+
+
+class Ages(NamedTuple):
+    """Where the ages of windows of one size meet, ms. They move by whole windows, so that reads are shared."""
+
+    size_s: int
+    settled_ms: int
+    open_ms: int
+
+    @classmethod
+    def at(cls, now_ms: int, size_s: int) -> Ages:
+        """The ages at one moment of event time."""
+        size_ms = size_s * 1000
+        step_ms = max(size_ms, HOUR * 1000)
+        return cls(
+            size_s,
+            (now_ms - SETTLED_AGE_MS) // step_ms * step_ms,
+            (now_ms - OPEN_AGE_MS) // size_ms * size_ms,
+        )
+
+    def of(self, start_ms: int) -> Age:
+        """The age of the window that begins at a moment."""
+        return Age.SETTLED if start_ms < self.settled_ms else Age.CLOSING if start_ms < self.open_ms else Age.OPEN
+
+    def pieces(self, start_ms: int, end_ms: int) -> Iterator[tuple[Age, int, int]]:
+        """The reads, [start, end) in ms, that make up a run of windows."""
+        yield from self.blocks(start_ms, min(end_ms, self.settled_ms))
+        closing = max(start_ms, self.settled_ms), min(end_ms, self.open_ms)
+        if closing[0] < closing[1]:
+            yield Age.CLOSING, *closing
+        if max(start_ms, self.open_ms) < end_ms:
+            yield Age.OPEN, max(start_ms, self.open_ms), end_ms
+
+    def blocks(self, start_ms: int, end_ms: int) -> Iterator[tuple[Age, int, int]]:
+        """The pieces that are settled, aligned so that ranges that overlap share them."""
+        width = BLOCK * self.size_s * 1000
+        at = start_ms
+        while at < end_ms:
+            stop = min(end_ms, (at // width + 1) * width)
+            yield Age.SETTLED, at, stop
+            at = stop
+
+
 def bars(url: str, asked: Asked, known: tuple[str, ...], span: Range, now_ms: int, shift_s: int = 0) -> Totals:
     """Counts by start of bar (seconds), one for each bar of the range, empty ones too.
 
     ``shift_s`` reads that much earlier, under the starts of the bars of now: the same time last week, for one.
     """
-    start_ms, end_ms = (ms - shift_s * 1000 for ms in span.bounds_ms(now_ms))
-    found = {start: Counts() for start in span.starts(now_ms)}
-    series = asked.series(known)
+    ages = Ages.at(now_ms, span.window_s)
+    return _bars(url, asked, known, ages, span.bar_s, *span.bounds_ms(now_ms), shift_s)
+
+
+@kept(LIVE_S, most=256)
+def _bars(
+    url: str, asked: Asked, known: tuple[str, ...], ages: Ages, bar_s: int, start_ms: int, end_ms: int, shift_s: int
+) -> Totals:
+    place = (start_ms - shift_s * 1000, end_ms - shift_s * 1000)
+    found = dict(_settled_bars(url, asked, known, ages, bar_s, *place, shift_s))
     for stream in asked.streams:
-        for settled, begin, stop in _blocks(span.window_s, start_ms, end_ms, now_ms):
-            read = _settled_totals if settled else _live_totals
-            for start, counts in read(url, stream, span.window_s, begin, stop, series).items():
-                bar = (start + shift_s) // span.bar_s * span.bar_s
-                if bar in found and counts.total_messages:
-                    found[bar] = found[bar] + counts
+        for age, begin, stop in ages.pieces(max(place[0], ages.settled_ms), place[1]):
+            whole = _young(url, stream, ages, age, stop)
+            _into_bars(found, _totals(whole, asked.series(known), begin, stop), bar_s, shift_s)
     return found
 
 
-@kept(LIVE_S, most=128)
+@kept(COMPOSED_S, most=1_024)
+def _settled_bars(
+    url: str, asked: Asked, known: tuple[str, ...], ages: Ages, bar_s: int, start_ms: int, end_ms: int, shift_s: int
+) -> Totals:
+    shift_ms = shift_s * 1000
+    found = {start: Counts() for start in range((start_ms + shift_ms) // 1000, (end_ms + shift_ms) // 1000, bar_s)}
+    for stream in asked.streams:
+        for _, begin, stop in ages.blocks(start_ms, min(end_ms, ages.settled_ms)):
+            _into_bars(found, _settled_totals(url, stream, ages.size_s, begin, stop, asked, known), bar_s, shift_s)
+    return found
+
+
+def _into_bars(found: Totals, counted: Totals, bar_s: int, shift_s: int) -> None:
+    for start, counts in counted.items():
+        bar = (start + shift_s) // bar_s * bar_s
+        if bar in found and counts.total_messages:
+            found[bar] = found[bar] + counts
+
+
 def sum_of(url: str, asked: Asked, known: tuple[str, ...], start_ms: int, end_ms: int, now_ms: int) -> Counts:
     """The counts of [start_ms, end_ms), from as few windows as can cover it."""
-    series = asked.series(known)
     return total(
         counts
         for stream in asked.streams
         for size, first, last in cover(start_ms, end_ms)
-        for settled, begin, stop in _blocks(size, first, last, now_ms)
-        for counts in (_settled_totals if settled else _live_totals)(url, stream, size, begin, stop, series).values()
+        for counts in _sums(url, stream, asked, known, Ages.at(now_ms, size), first, last)
     )
 
 
-@kept(LIVE_S, most=64)
+def _sums(
+    url: str, stream: str, asked: Asked, known: tuple[str, ...], ages: Ages, first: int, last: int
+) -> Iterator[Counts]:
+    for age, begin, stop in ages.pieces(first, last):
+        if age is Age.SETTLED:
+            yield from _settled_totals(url, stream, ages.size_s, begin, stop, asked, known).values()
+        else:
+            yield from _totals(_young(url, stream, ages, age, stop), asked.series(known), begin, stop).values()
+
+
 def ranking(url: str, streams: tuple[str, ...], start_ms: int, end_ms: int, now_ms: int) -> Ranking:
     """The counts of every series in [start_ms, end_ms), from as few windows as can cover it."""
-    found: Ranking = {}
+    runs = tuple((Ages.at(now_ms, size), first, last) for size, first, last in cover(start_ms, end_ms))
+    return _ranking(url, streams, runs)
+
+
+Runs = tuple[tuple[Ages, int, int], ...]
+"""Runs of windows, [start, end) in ms, with the ages of their size."""
+
+
+@kept(LIVE_S, most=64)
+def _ranking(url: str, streams: tuple[str, ...], runs: Runs) -> Ranking:
+    settled = tuple((ages, first, min(last, ages.settled_ms)) for ages, first, last in runs)
+    found = dict(_settled_ranking(url, streams, settled))
     for stream in streams:
-        for size, first, last in cover(start_ms, end_ms):
-            for settled, begin, stop in _blocks(size, first, last, now_ms):
-                read = _settled_ranking if settled else _live_ranking
-                for one, counts in read(url, stream, size, begin, stop).items():
-                    found[one] = found[one] + counts if one in found else counts
+        for ages, first, last in runs:
+            for age, begin, stop in ages.pieces(max(first, ages.settled_ms), last):
+                _into_ranking(found, _ranked(_young(url, stream, ages, age, stop), begin, stop))
     return found
 
 
-@kept(LIVE_S, most=32)
+@kept(COMPOSED_S, most=64)
+def _settled_ranking(url: str, streams: tuple[str, ...], runs: Runs) -> Ranking:
+    found: Ranking = {}
+    for stream in streams:
+        for ages, first, last in runs:
+            for _, begin, stop in ages.blocks(first, last):
+                _into_ranking(found, _block_ranking(url, stream, ages.size_s, begin, stop))
+    return found
+
+
+def _into_ranking(found: Ranking, more: Mapping[Series, Counts]) -> None:
+    for one, counts in more.items():
+        found[one] = found[one] + counts if one in found else counts
+
+
 def by_hour(url: str, streams: tuple[str, ...], known: tuple[str, ...], hours: int, now_ms: int) -> dict[str, Totals]:
     """The counts of each topic in each of the last ``hours``, by topic and start of the hour (seconds)."""
     end_ms = (now_ms // (HOUR * 1000) + 1) * HOUR * 1000
-    start_ms = end_ms - hours * HOUR * 1000
+    return _by_hour(url, streams, known, Ages.at(now_ms, HOUR), end_ms - hours * HOUR * 1000, end_ms)
+
+
+@kept(LIVE_S, most=32)
+def _by_hour(
+    url: str, streams: tuple[str, ...], known: tuple[str, ...], ages: Ages, start_ms: int, end_ms: int
+) -> dict[str, Totals]:
     found: dict[str, Totals] = defaultdict(dict)
     for stream in streams:
-        for settled, begin, stop in _blocks(HOUR, start_ms, end_ms, now_ms):
-            read = _settled_cells if settled else _live_cells
-            for start, cells in read(url, stream, HOUR, begin, stop, known).items():
-                for topic, counts in cells.items():
-                    found[topic][start] = found[topic].get(start, Counts()) + counts
+        for age, begin, stop in ages.pieces(start_ms, end_ms):
+            if age is Age.SETTLED:
+                windows = _settled_topics(url, stream, HOUR, begin, stop, known)
+            else:
+                windows = _young(url, stream, ages, age, stop)
+            for start, cells in _inside(windows, begin, stop):
+                for topic in known:
+                    counts = cells.get(Series(topic, ""))
+                    if counts is not None:
+                        found[topic][start] = found[topic].get(start, Counts()) + counts
     return dict(found)
 
 
-@kept(RANKED_S, most=64)
 def models(url: str, streams: tuple[str, ...], span: Range, now_ms: int) -> tuple[tuple[int, str], ...]:
     """When (s) a model version first counted in the range, but for the one that counted at its start; oldest first."""
-    first: dict[str, int] = {}
     size = next((one for one, longest in _MODEL_SIZES if span.span_s <= longest), DAY)
     start_ms, end_ms = span.bounds_ms(now_ms)
+    return _models(url, streams, Ages.at(now_ms, size), start_ms // (size * 1000) * size * 1000, end_ms)
+
+
+@kept(LIVE_S, most=64)
+def _models(url: str, streams: tuple[str, ...], ages: Ages, start_ms: int, end_ms: int) -> tuple[tuple[int, str], ...]:
+    first: dict[str, int] = {}
     for stream in streams:
-        for settled, begin, stop in _blocks(size, start_ms // (size * 1000) * size * 1000, end_ms, now_ms):
-            read = _settled_models if settled else _live_models
-            for version, start in read(url, stream, size, begin, stop).items():
+        for age, begin, stop in ages.pieces(start_ms, end_ms):
+            read = _settled_versions if age is Age.SETTLED else _young_versions
+            for version, start in read(url, stream, ages.size_s, begin, stop).items():
                 first[version] = min(first.get(version, start), start)
     ordered = sorted((start, version) for version, start in first.items())
     return tuple(ordered[1:])
 
 
+@made(most=128)
 def by_topic(found: Ranking, entity: str) -> Totalled:
     """A ranking by topic, for the chosen company or for the topics as a whole."""
     return _most({one.topic: counts for one, counts in found.items() if one.entity == entity})
 
 
+@made(most=128)
 def by_entity(found: Ranking, topic: str) -> Totalled:
     """A ranking by company, within the chosen topic or over all of them."""
-    summed: dict[str, Counts] = defaultdict(Counts)
+    summed: dict[str, Counts] = {}
     for one, counts in found.items():
         if one.entity and topic in ("", one.topic):
-            summed[one.entity] = summed[one.entity] + counts
+            known = summed.get(one.entity)
+            summed[one.entity] = counts if known is None else known + counts
     return _most(summed)
 
 
@@ -135,75 +264,72 @@ def _most(counts: Totalled) -> Totalled:
     return dict(sorted(counts.items(), key=lambda item: (-item[1].total_stories, -item[1].total_messages, item[0])))
 
 
-def _blocks(size_s: int, start_ms: int, end_ms: int, now_ms: int) -> Iterator[tuple[bool, int, int]]:
-    """(settled, start, end), in ms, of the reads that make up a run of windows, aligned so that they are shared."""
-    width = BLOCK * size_s * 1000
-    settled_ms = (now_ms - SETTLED_AFTER_MS) // (size_s * 1000) * size_s * 1000
-    at = start_ms
-    while at < end_ms:
-        stop = min(end_ms, (at // width + 1) * width)
-        if at < settled_ms < stop:
-            stop = settled_ms
-        yield stop <= settled_ms, at, stop
-        at = stop
+def _young(url: str, stream: str, ages: Ages, age: Age, stop_ms: int) -> Windows:
+    """All windows of an age; of the open ones those before ``stop_ms``."""
+    if age is Age.CLOSING:
+        return _closing(url, stream, ages.size_s, ages.settled_ms, ages.open_ms)
+    return _open(url, stream, ages.size_s, ages.open_ms, stop_ms)
 
 
-def _read_totals(url: str, stream: str, size_s: int, start_ms: int, end_ms: int, series: tuple[Series, ...]) -> Totals:
-    found = store(url).windows(stream, size_s, start_ms, end_ms, series=series)
-    return {start: total(cells.values()) for start, cells in found.items()}
-
-
-_settled_totals = kept(SETTLED_S, most=4_000)(_read_totals)
-
-
-@kept(SHARED_S, most=200)
-def _live(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Windows:
-    """Whole windows, which serve every series that anybody looks at."""
+def _read_whole(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Windows:
     return store(url).windows(stream, size_s, start_ms, end_ms)
 
 
-def _live_totals(url: str, stream: str, size_s: int, start_ms: int, end_ms: int, series: tuple[Series, ...]) -> Totals:
-    found = _live(url, stream, size_s, start_ms, end_ms)
-    return {start: total(cells[one] for one in series if one in cells) for start, cells in found.items()}
+_open = kept(OPEN_S, most=64)(_read_whole)
+_closing = kept(CLOSING_S, most=64)(_read_whole)
 
 
-def _ranked(found: Windows) -> Ranking:
+def _inside(found: Windows, begin_ms: int, stop_ms: int) -> Iterator[tuple[int, dict[Series, Counts]]]:
+    return ((start, cells) for start, cells in found.items() if begin_ms <= start * 1000 < stop_ms)
+
+
+@made(most=512)
+def _totals(found: Windows, series: tuple[Series, ...], begin_ms: int, stop_ms: int) -> Totals:
+    return {
+        start: total(cells[one] for one in series if one in cells) for start, cells in _inside(found, begin_ms, stop_ms)
+    }
+
+
+def _rank(found: Windows, begin_ms: int, stop_ms: int) -> Ranking:
     ranked: Ranking = {}
-    for cells in found.values():
-        for one, counts in cells.items():
-            ranked[one] = ranked[one] + counts if one in ranked else counts
+    for _, cells in _inside(found, begin_ms, stop_ms):
+        _into_ranking(ranked, cells)
     return ranked
 
 
+_ranked = made(most=64)(_rank)
+
+
+@kept(SETTLED_S, most=4_000)
+def _settled_totals(
+    url: str, stream: str, size_s: int, start_ms: int, end_ms: int, asked: Asked, known: tuple[str, ...]
+) -> Totals:
+    series = asked.series(known)
+    if asked.entity and size_s < DAY:
+        # A company is spoken of under a few topics only: what no day's window holds, no shorter one does.
+        days = range(start_ms // DAY_MS * DAY_MS, end_ms, DAY_MS)
+        there = frozenset[Series]().union(*(_series_of_day(url, stream, day) for day in days))
+        series = tuple(one for one in series if one in there)
+    return store(url).totals(stream, size_s, start_ms, end_ms, series) if series else {}
+
+
+@kept(SETTLED_S, most=512)
+def _series_of_day(url: str, stream: str, day_ms: int) -> frozenset[Series]:
+    found = store(url).windows(stream, DAY, day_ms, day_ms + DAY_MS)
+    return frozenset(one for cells in found.values() for one in cells)
+
+
 @kept(SETTLED_S, most=300)
-def _settled_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
-    return _ranked(store(url).windows(stream, size_s, start_ms, end_ms))
+def _block_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
+    return _rank(store(url).windows(stream, size_s, start_ms, end_ms), start_ms, end_ms)
 
 
-@kept(SHARED_S, most=100)
-def _live_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
-    return _ranked(_live(url, stream, size_s, start_ms, end_ms))
+@kept(SETTLED_S, most=64)
+def _settled_topics(url: str, stream: str, size_s: int, start_ms: int, end_ms: int, known: tuple[str, ...]) -> Windows:
+    return store(url).windows(stream, size_s, start_ms, end_ms, series=[Series(topic, "") for topic in known])
 
 
-def _read_cells(
-    url: str, stream: str, size_s: int, start_ms: int, end_ms: int, known: tuple[str, ...]
-) -> dict[int, dict[str, Counts]]:
-    found = store(url).windows(stream, size_s, start_ms, end_ms, series=[Series(topic, "") for topic in known])
-    return {start: {one.topic: counts for one, counts in cells.items()} for start, cells in found.items()}
-
-
-_settled_cells = kept(SETTLED_S, most=64)(_read_cells)
-
-
-def _live_cells(
-    url: str, stream: str, size_s: int, start_ms: int, end_ms: int, known: tuple[str, ...]
-) -> dict[int, dict[str, Counts]]:
-    found = _live(url, stream, size_s, start_ms, end_ms)
-    named = [(topic, Series(topic, "")) for topic in known]
-    return {start: {topic: cells[one] for topic, one in named if one in cells} for start, cells in found.items()}
-
-
-def _read_models(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[str, int]:
+def _read_versions(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[str, int]:
     first: dict[str, int] = {}
     for start, versions in sorted(store(url).models(stream, size_s, start_ms, end_ms).items()):
         for version in versions:
@@ -211,5 +337,5 @@ def _read_models(url: str, stream: str, size_s: int, start_ms: int, end_ms: int)
     return first
 
 
-_settled_models = kept(SETTLED_S, most=300)(_read_models)
-_live_models = kept(RANKED_S, most=100)(_read_models)
+_settled_versions = kept(SETTLED_S, most=300)(_read_versions)
+_young_versions = kept(CLOSING_S, most=100)(_read_versions)

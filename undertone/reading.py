@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, cast
 
 import msgspec
 import redis
@@ -13,7 +15,7 @@ import redis
 from undertone import keys
 from undertone.client import pipelined
 from undertone.messages import Evidence
-from undertone.trends import METRICS, Counts, Series, buckets, fields_of, from_metrics
+from undertone.trends import METRICS, Counts, Series, buckets, fields_of
 
 Windows = dict[int, dict[Series, Counts]]
 """Window start in seconds → series → counts, merged over partitions."""
@@ -32,6 +34,7 @@ class PartitionState:
     counters: Mapping[str, int] = field(default_factory=dict)
 
 
+WIDTH: Final = len(METRICS)
 FIELDS_LOOKED_AT = 100_000
 """Fields of a window that Redis looks through at one go, in a few milliseconds."""
 
@@ -100,23 +103,45 @@ class Reader:
         Give ``series`` to read only those (seven fields each); without it whole windows are read. Windows with
         nothing in them are left out.
         """
-        starts = buckets(start_ms, end_ms, size_s)
         wanted = None if series is None else [*dict.fromkeys(series)]
+        merged: Windows = {}
+        for start, raws in self._window_cells(stream, size_s, start_ms, end_ms, wanted):
+            cells = _all_series(raws) if wanted is None else _some_series(wanted, raws)
+            if cells:
+                merged[start] = cells
+        return merged
+
+    def totals(
+        self, stream: str, size_s: int, start_ms: int, end_ms: int, series: Iterable[Series]
+    ) -> dict[int, Counts]:
+        """The sum of ``windows`` over these series, by window start (seconds); windows with nothing are left out.
+
+        Costs a fraction of adding them up one by one.
+        """
+        found = {}
+        for start, raws in self._window_cells(stream, size_s, start_ms, end_ms, [*dict.fromkeys(series)]):
+            sums = [
+                sum(map(int, filter(None, chain.from_iterable(raw[n::WIDTH] for raw in raws)))) for n in range(WIDTH)
+            ]
+            if any(sums):
+                found[start] = Counts.of(sums)
+        return found
+
+    def _window_cells(
+        self, stream: str, size_s: int, start_ms: int, end_ms: int, wanted: Sequence[Series] | None
+    ) -> Iterator[tuple[int, Sequence[Any]]]:
+        """By window start what each partition holds: its hash, or the values of the wanted series' fields."""
+        starts, partitions = buckets(start_ms, end_ms, size_s), self.partitions(stream)
         fields = None if wanted is None else [name for one in wanted for name in fields_of(one)]
-        partitions = self.partitions(stream)
-        places = [(start, partition) for start in starts for partition in partitions]
         commands: list[tuple[str | bytes, ...]] = []
-        for start, partition in places:
-            key = keys.window(stream, partition, size_s, start)
-            commands.append(("HGETALL", key) if fields is None else ("HMGET", key, *fields))
-        merged: dict[int, dict[Series, Counts]] = defaultdict(dict)
-        for (start, _), raw in zip(places, pipelined(self.redis, commands), strict=True):
-            cells = _all_series(raw) if wanted is None else _some_series(wanted, raw)
-            window = merged[start] if cells else {}
-            for one, counts in cells.items():
-                known = window.get(one)
-                window[one] = counts if known is None else known + counts
-        return dict(merged)
+        for start in starts:
+            for partition in partitions:
+                key = keys.window(stream, partition, size_s, start)
+                commands.append(("HGETALL", key) if fields is None else ("HMGET", key, *fields))
+        replies = pipelined(self.redis, commands)
+        width = len(partitions)
+        for place, start in enumerate(starts):
+            yield start, [raw for raw in replies[place * width : (place + 1) * width] if raw]
 
     def models(self, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[int, dict[str, int]]:
         """Messages by window start and model version; shows where a new model took over."""
@@ -159,11 +184,14 @@ class Reader:
 
         A partition that has written nothing for ``idle_s`` steps aside, unless all have.
         """
-        states = [one for one in self.states(stream) if one.watermark_ms >= 0]
-        active = [one for one in states if now_ms - one.updated_ms <= idle_s * 1000]
-        if active:
-            return min(one.watermark_ms for one in active)
-        return max((one.watermark_ms for one in states), default=-1)
+        return complete_ms(self.states(stream), idle_s=idle_s, now_ms=now_ms)
+
+
+def complete_ms(states: Iterable[PartitionState], *, idle_s: float, now_ms: int) -> int:
+    """Event time up to which partitions in these states are complete; see :meth:`Reader.event_now_ms`."""
+    counted = [one for one in states if one.watermark_ms >= 0]
+    active = [one.watermark_ms for one in counted if now_ms - one.updated_ms <= idle_s * 1000]
+    return min(active) if active else max((one.watermark_ms for one in counted), default=-1)
 
 
 def _state(stream: str, partition: int, raw: Mapping[bytes, bytes]) -> PartitionState:
@@ -179,22 +207,32 @@ def _state(stream: str, partition: int, raw: Mapping[bytes, bytes]) -> Partition
     )
 
 
-def _all_series(raw: Mapping[bytes, bytes]) -> dict[Series, Counts]:
-    found: dict[Series, dict[str, int]] = defaultdict(dict)
-    for name, value in raw.items():
-        topic, entity, metric = name.decode().split(keys.SEPARATOR)
-        if topic:
-            found[Series(topic, entity)][metric] = int(value)
-    return {one: from_metrics(metrics) for one, metrics in found.items()}
+@lru_cache(maxsize=65_536)
+def _column(name: bytes) -> tuple[Series, int] | None:
+    """Which series a field of a window counts, and where among METRICS; None for messages by model."""
+    topic, entity, metric = name.decode().split(keys.SEPARATOR)
+    return (Series(topic, entity), METRICS.index(metric)) if topic else None
 
 
-def _some_series(wanted: Sequence[Series], values: Sequence[bytes | None]) -> dict[Series, Counts]:
-    width = len(METRICS)
+def _all_series(raws: Iterable[Mapping[bytes, bytes]]) -> dict[Series, Counts]:
+    sums: dict[Series, list[int]] = {}
+    for raw in raws:
+        for name, value in raw.items():
+            column = _column(name)
+            if column is not None:
+                one, place = column
+                cells = sums.get(one)
+                if cells is None:
+                    cells = sums[one] = [0] * WIDTH
+                cells[place] += int(value)
+    return {one: Counts.of(cells) for one, cells in sums.items()}
+
+
+def _some_series(wanted: Sequence[Series], raws: Sequence[Sequence[bytes | None]]) -> dict[Series, Counts]:
     found = {}
-    for index, one in enumerate(wanted):
-        cells = values[index * width : (index + 1) * width]
-        if any(cells):
-            found[one] = from_metrics(
-                {metric: int(value) for metric, value in zip(METRICS, cells, strict=True) if value is not None}
-            )
+    for place, one in enumerate(wanted):
+        begin, end = place * WIDTH, (place + 1) * WIDTH
+        there = [cells for raw in raws if any(cells := raw[begin:end])]
+        if there:
+            found[one] = Counts.of([sum(map(int, filter(None, column))) for column in zip(*there, strict=True)])
     return found

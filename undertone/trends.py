@@ -5,7 +5,7 @@ Pure: no Redis, no clock. Everything is an integer, so that merging is exact and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,6 +42,12 @@ class Counts:
     messages: tuple[int, int, int] = (0, 0, 0)
     stories: tuple[int, int, int] = (0, 0, 0)
     score_micro: int = 0
+
+    @classmethod
+    def of(cls, cells: Sequence[int]) -> Counts:
+        """Counts from seven integers in the order of METRICS."""
+        a, b, c, d, e, f, score_micro = cells
+        return cls((a, b, c), (d, e, f), score_micro)
 
     def __add__(self, other: Counts) -> Counts:
         a, b = self.messages, other.messages
@@ -92,10 +98,8 @@ def from_metrics(metrics: Mapping[str, int]) -> Counts:
 
 def total(counts: Iterable[Counts]) -> Counts:
     """The sum of many counts."""
-    result = Counts()
-    for one in counts:
-        result = result + one
-    return result
+    rows = [(*one.messages, *one.stories, one.score_micro) for one in counts]
+    return Counts.of([sum(column) for column in zip(*rows, strict=True)]) if rows else Counts()
 
 
 def fields_of(series: Series) -> tuple[str, ...]:

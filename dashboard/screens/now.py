@@ -13,6 +13,8 @@ from dashboard.visit import Visit
 from dashboard.words.now import Now
 
 REFRESH_S: Final = 3
+ALERTS_REFRESH_S: Final = 2
+"""An alert has to be seen within 5 s, of which the browser needs some."""
 CHARTS_REFRESH_S: Final = 5
 HOURS: Final = 24
 TOPICS_SHOWN: Final = 12
@@ -28,7 +30,7 @@ def draw(visit: Visit) -> None:
     _health(visit)
 
 
-@st.fragment(run_every=REFRESH_S)
+@st.fragment(run_every=ALERTS_REFRESH_S)
 def _firing(visit: Visit) -> None:
     with guard.calm(visit.locale):
         firing.draw(visit)
@@ -46,19 +48,16 @@ def _heat(visit: Visit) -> None:
     zone = visit.locale.times(now_ms)
     with guard.calm(visit.locale):
         found = windows.by_hour(visit.url, visit.streams, reads.topics(visit.url), HOURS, now_ms)
-        volume = {topic: sum(one.total_stories for one in hours.values()) for topic, hours in found.items()}
-        topics = sorted((one for one in volume if volume[one]), key=lambda one: (-volume[one], one))[:TOPICS_SHOWN]
-        note = el("small", say.heat_note.format(zone=zone))
-        heading: Html = el("h2", say.heat, note, class_="ut-heading")
-        if not topics:
-            st.html(join(heading, el("p", say.no_heat, class_="ut-none")))
-            return
         last = now_ms // HOUR_MS * HOUR
         hours = range(last - (HOURS - 1) * HOUR, last + 1, HOUR)
+        rows, option = heat_chart.drawn(found, TOPICS_SHOWN, hours, visit.locale)
+        note = el("small", say.heat_note.format(zone=zone))
+        heading: Html = el("h2", say.heat, note, class_="ut-heading")
+        if not rows:
+            st.html(join(heading, el("p", say.no_heat, class_="ut-none")))
+            return
         st.html(heading)
-        option = heat_chart.heat(found, topics, hours, visit.locale)
-        alt = say.heat_alt.format(n=len(topics))
-        st.echarts_chart(option, height=heat_chart.height(len(topics)), key="heat", alt=alt)
+        st.echarts_chart(option, height=heat_chart.height(rows), key="heat", alt=say.heat_alt.format(n=rows))
 
 
 @st.fragment(run_every=REFRESH_S)

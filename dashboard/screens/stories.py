@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -9,6 +10,8 @@ import streamlit as st
 from dashboard import address, export, filters, guard, story_page, story_reads
 from dashboard.clusters import Cluster, clustered
 from dashboard.filters import Filters
+from dashboard.kept import made
+from dashboard.locale import Locale
 from dashboard.markup import Html, el, join
 from dashboard.story_row import row
 from dashboard.visit import Visit
@@ -55,17 +58,19 @@ def _list(visit: Visit, chosen: Filters, wanted: str) -> None:
             none = el("div", el("p", say.none_found if wanted else say.none), clear, class_="ut-none")
             st.html(el("section", heading, none))
             return
-        first = el("ul", *(_row(one, visit, say) for one in found[:SHOWN_AT_ONCE]), class_="ut-stories")
-        more, rest = found[SHOWN_AT_ONCE:SHOWN], None
-        if more:
-            summary = el("summary", say.more.format(n=len(more)))
-            rest = el("details", summary, el("ul", *(_row(one, visit, say) for one in more), class_="ut-stories"))
-        st.html(join(heading, first, rest))
+        st.html(join(heading, _rows(found, locale, address.carried())))
         export.buttons(visit, "stories", lambda: _table([one for each in found for one in each.tellings], visit))
 
 
-def _row(cluster: Cluster, visit: Visit, say: Stories) -> Html:
-    return row(cluster.tellings[-1], visit.locale, *story_page.summary(cluster, visit, say))
+@made(most=32)
+def _rows(found: Sequence[Cluster], locale: Locale, _carried: address.Carried) -> Html:
+    items = [row(one.tellings[-1], locale, *story_page.summary(one, locale)) for one in found[:SHOWN]]
+    first, more = items[:SHOWN_AT_ONCE], items[SHOWN_AT_ONCE:]
+    rest = None
+    if more:
+        summary = el("summary", Stories(locale.language).more.format(n=len(more)))
+        rest = el("details", summary, el("ul", *more, class_="ut-stories"))
+    return join(el("ul", *first, class_="ut-stories"), rest)
 
 
 def _table(stories: list[Evidence], visit: Visit) -> export.Table:

@@ -99,7 +99,7 @@ def _draw_trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
     trend = Trend(starts, lines, _marks(visit, chosen, now_ms), _models(visit, chosen, now_ms), price)
     names = ", ".join(one.name for one in lines)
     alt = say.chart_alt.format(names=names, range=locale.span(chosen.span.span_s))
-    option = trend_chart.option(trend, locale)
+    option = trend_chart.drawn(trend, locale)
     st.echarts_chart(
         option, height=trend_chart.HEIGHT, key=picked.CHART, alt=alt, on_select=picked.take(locale, starts)
     )
