@@ -59,7 +59,8 @@ class Episodes:
             readings: Each series that stands out, as the detector gave it.
             see: Looks up the stories of a rule and series.
         """
-        present: dict[Key, Reading] = {(r.rule.name, s.topic, s.entity): r for s, r in readings}
+        # In the order of their names, since what is said of one may depend on what has just been said of another.
+        present = dict(sorted({(r.rule.name, s.topic, s.entity): r for s, r in readings}.items()))
         changes = self._end(minute, present, see)
         due: list[tuple[Episode, Reading]] = []
         for key, reading in present.items():
@@ -92,7 +93,7 @@ class Episodes:
 
     def _end(self, minute: int, present: dict[Key, Reading], see: See) -> list[Change]:
         changes = []
-        for key, episode in list(self.by_key.items()):
+        for key, episode in sorted(self.by_key.items()):
             if key in present:
                 continue
             if episode.phase is AlertState.PENDING:
@@ -153,7 +154,7 @@ class Episodes:
             )
         )
         # One that a person has ended still covers: its stories are known.
-        out = [episode for episode in self.by_key.values() if episode.phase is not AlertState.PENDING]
+        out = [episode for _, episode in sorted(self.by_key.items()) if episode.phase is not AlertState.PENDING]
         fired: list[tuple[Episode, Reading, Seen]] = []
         wide: dict[Key, frozenset[str]] = {}
         for episode, reading in due:

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from stream.baseline import HISTORY_H, Ints
+from stream.baseline import Ints
 from stream.episode import Change, Key, What, incident_id
 from stream.explain import explain, is_news
 from stream.hindsight import Hindsight
 from stream.recorded_stories import RecordedStories
 from stream.recording import HOUR_MIN, MINUTE_MS, Recording
+from stream.rings import KEPT_H
 from stream.scored_log import ScoredLog
 from stream.takeover import takeovers
 from undertone.messages import Alert, Severity, from_ms
@@ -30,8 +31,6 @@ from undertone.rules import Rules
 
 TAIL_MIN = 360
 """Minutes that are looked at after the last message: until then its widest window holds something."""
-LATE_HOURS = 2
-"""Empty hours that the watch has read into history before the first that it looks at."""
 
 
 class News(NamedTuple):
@@ -89,8 +88,6 @@ def backtest(
         return []
     walk = _Walk(log, rules, stream)
     first, hours = span(log)
-    for hour in range(first - LATE_HOURS, first):
-        walk.recording.remember(hour)
     end = int(log.published_ms[-1]) // MINUTE_MS + TAIL_MIN
     for hour in range(first, first + hours):
         walk.hour(hour, min((hour + 1) * HOUR_MIN, end))
@@ -123,7 +120,7 @@ class _Walk:
         """Look at the minutes of an hour, up to ``end``."""
         lookout = self._lookout
         if self._versions:
-            lately = {one: self._versions[one] for one in self._versions if hour - HISTORY_H <= one <= hour}
+            lately = {one: self._versions[one] for one in self._versions if hour - KEPT_H <= one < hour}
             lookout.succeed(takeovers(lately))
         hot = lookout.hot(hour)
         drifts = bool(lookout.shifts(hour))

@@ -15,6 +15,8 @@ from undertone.messages import Alert, AlertState, Evidence, from_ms
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT
 
 EVIDENCE_SHOWN = 8
+FIGURES = 8
+"""Significant digits of the figures of an alert."""
 
 _WINDOWS = {900: "15 min", 3_600: "1 h", 21_600: "6 h"}
 
@@ -71,13 +73,13 @@ def explain(
         messages=messages,
         total_stories=reading.total,
         sources=sources,
-        expected=reading.expected,
+        expected=_figure(reading.expected),
         expected_low=low,
         expected_high=high,
-        share=reading.share,
-        expected_share=reading.expected_share,
-        p_count=reading.p_count,
-        p_share=reading.p_share,
+        share=_figure(reading.share),
+        expected_share=_figure(reading.expected_share),
+        p_count=_figure(reading.p_count),
+        p_share=_figure(reading.p_share),
         reason=reason(reading, low, high, sources, models),
         evidence=tuple(chosen),
         model=models[-1] if models else "",
@@ -134,6 +136,11 @@ def _interval(reading: Reading) -> tuple[int, int]:
 
 def _sources(n: int) -> str:
     return f"{n} source" if n == 1 else f"{n} sources"
+
+
+def _figure(value: float) -> float:
+    """Rounded to what does not hang on the order in which a machine adds up."""
+    return float(f"{value:.{FIGURES}g}")
 
 
 def _number(value: float) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from stream import detector, usual
 from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
 from stream.detector import overlap
-from stream.lookout import FEED, Lookout, Named
+from stream.lookout import Lookout, Named
+from stream.masks import FEED
 from stream.recording import HOUR_MIN, Recording
 from stream.rings import KINDS
 from stream.screen import least, lowest
@@ -38,11 +39,11 @@ class Hindsight(Lookout):
     def hot(self, hour: int) -> Bools:
         """At which minutes of an hour a surge may begin, (60,); the recording counts the series that matter in it."""
         recording = self.recording
-        recording.reach(hour * HOUR_MIN)
-        if self._fitted is None or not self._fitted.hour <= hour < self._fitted.until:
-            self._needed = np.zeros(0, np.int64)
-            self._baselines(hour)
         recording.reach(hour * HOUR_MIN + HOUR_MIN - 1)
+        self._slow(hour)
+        if not self._acquainted():
+            recording.choose(hour, np.zeros(0, np.int64))
+            return np.zeros(HOUR_MIN, bool)
         columns, negative, total = recording.peaks(hour, self._fewest)
         going_on = [recording.column(one.series) for one in self.episodes.by_key.values() if one.series != FEED]
         self._needed = np.union1d(columns, np.array(going_on, np.int64))
@@ -100,7 +101,7 @@ class Hindsight(Lookout):
             return self.recording.history(until, hours, columns)
 
         lift = self._lift(fitted, hour)
-        found = usual.levelled(usual.narrowed(fitted, columns), hour, history, self._takeovers, lift=lift)
+        found = usual.levelled(usual.among(fitted, columns), hour, history, fitted.takeovers, lift=lift)
         return found.spread(columns, fitted.columns)
 
     def _scope(self, rule: Rule) -> Bools:

@@ -16,6 +16,7 @@ from stream.baseline import DAY_H, Bools, Ints, ShareBaseline
 from stream.episode import Change, Episode, See, What
 from stream.headroom import Headroom
 from stream.incidents import Past
+from stream.masks import FEED, Masks
 from stream.shift import shifted
 from stream.takeover import converted
 from stream.yardstick import Yardstick
@@ -25,8 +26,8 @@ from undertone.trends import Series
 
 MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
-FEED = Series("", "")
-"""The series of an alert about the stream as a whole."""
+LEAST_KNOWN_H = 3
+"""Hours of a stream that must be known before surges are looked for: what is usual in its first is a guess."""
 
 Named = tuple[Series, detector.Reading]
 
@@ -47,6 +48,7 @@ class Lookout(Yardstick):
         self._headroom: tuple[usual.Baselines, list[Headroom]] | None = None
         self._shifts: tuple[int, list[Named]] | None = None
         self._gone: list[Episode] = []
+        self.masks = Masks()
         self._adopt(rules)
         self.episodes = self._episodes(known)
 
@@ -63,7 +65,7 @@ class Lookout(Yardstick):
     def look(self, minute: int, see: See) -> list[Change]:
         """Judge the windows that end with ``minute``, whose row has been written."""
         if self._fitting is not None:
-            self._fitting.step()
+            self._fitting[0].step()
         named = self._surging(minute)
         for series, reading in named:
             if reading.severity is not None:
@@ -75,6 +77,8 @@ class Lookout(Yardstick):
     def _surging(self, minute: int) -> list[Named]:
         """What the surge rules see."""
         baselines = self._baselines(minute // 60)
+        if not self._acquainted():
+            return []
         columns, negative, total = self.rings.windows()
         asked = self._asked(baselines, columns, negative, total)
         near = asked.any(axis=0)
@@ -92,6 +96,10 @@ class Lookout(Yardstick):
             asked[:, near],
         )
         return [(self.rings.names[columns[one.series]], one) for one in found]
+
+    def _acquainted(self) -> bool:
+        """Whether enough is known of the stream for surges to be looked for."""
+        return self._fitted is not None and self._fitted.known >= LEAST_KNOWN_H
 
     def messages(self, series: Series, reading: detector.Reading) -> int:
         """Messages behind a reading, copies included; of a shift its stories, since copies are not kept for days."""
@@ -156,7 +164,7 @@ class Lookout(Yardstick):
         changes = []
         for key in silences:
             episode = self.episodes.by_key.pop(key)
-            self.rings.silence(range(-(-episode.started // 60), minute // 60))
+            self.masks.set(self.rings, FEED, range(-(-episode.started // 60), minute // 60), minute // 60)
             if episode.open:
                 changes.append(self._over(episode))
         return changes
@@ -176,9 +184,8 @@ class Lookout(Yardstick):
     def _feed(self, pause: silent.Pause) -> tuple[float, float]:
         """Stories expected of the whole stream in a pause, and their dispersion, the widest of the three windows'."""
         hour, minute = divmod(pause.begin, 60)
-        self._baselines(hour)
-        fitted = self._fitted
-        assert fitted is not None, "baselines have been made"
+        # What holds now, since the hours that a later fit would be of are not all written yet.
+        fitted = self._fitted or self._slow(hour)
         stream, known = self._stream_before(hour)
         mean = silent.expected(fitted.feed, hour - fitted.hour, stream, known, minute=minute, minutes=pause.minutes)
         return mean, float(fitted.feed.dispersion.max())
@@ -198,7 +205,7 @@ class Lookout(Yardstick):
             width = fitted.columns
             negative, total, usable = self.rings.history(hour, hours)
             negative, total, usable = negative[:, :width], total[:, :width], usable[:, :width]
-            negative = converted(negative, total, hour - hours, self._takeovers, fitted.conversions)
+            negative = converted(negative, total, hour - hours, fitted.takeovers, fitted.conversions)
             readings = shifted(rule, negative, total, usable, stretch, self._scope(rule)[:width])
             found += [(self.rings.names[one.series], one) for one in readings]
         return found
@@ -235,6 +242,7 @@ class Lookout(Yardstick):
 
     def _forget(self) -> None:
         """Let go of what was derived from the rules or the columns."""
+        self._hourly = None
         self._scopes = {}
         self._headroom = None
         self._shifts = None
@@ -243,4 +251,4 @@ class Lookout(Yardstick):
         episode = self.episodes.by_key.get((reading.rule.name, series.topic, series.entity))
         if episode is None or minute - episode.started <= MASK_H * 60:
             first = minute - reading.window_s // 60 + 1
-            self.rings.mask(series, range(first // 60, minute // 60 + 1))
+            self.masks.set(self.rings, series, range(first // 60, minute // 60 + 1), minute // 60)

@@ -7,7 +7,7 @@ that another watcher goes on where it stopped. It holds no lease of its own and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,15 +15,16 @@ from stream.alerting import Change, Episode, Key, What, alert_id, incident_id
 from stream.baseline import HISTORY_H
 from stream.explain import explain, is_news, name_of
 from stream.incidents import Past
-from stream.lookout import MASK_H, Lookout
-from stream.rings import MINUTES
+from stream.lookout import Lookout
+from stream.recollection import kept, recollect
+from stream.rings import KEPT_H, MINUTES
 from stream.sightings import LATE_MIN, MINUTE_MS, Sightings
 from stream.silent import Pause, pause
 from stream.succession import Succession
 from undertone.alert_store import INCIDENT, SILENCED, AlertStore, Conflict, Publication
 from undertone.lifecycle import handed_on
-from undertone.messages import Alert, AlertState, Evidence, Severity, to_ms
-from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rules
+from undertone.messages import Alert, AlertState, Evidence, Severity
+from undertone.rules import Rules
 from undertone.silences import Silence, silenced
 from undertone.store import Store
 from undertone.trends import Counts, Series
@@ -55,6 +56,7 @@ class Patrol:
         chosen = rules or Rules.shipped()
         self._lookout = Lookout(chosen.rules, known=map(_episode.decode, self._kept.values()), stream=stream)
         self._lookout.episodes.past = _past.decode(self._kept_past)
+        self._kept_masks = alerts.masks(stream)
         self._raw: dict[str, bytes] = {}
         self._next: int | None = None
         self._stories = Sightings(store, stream, chosen)
@@ -87,7 +89,7 @@ class Patrol:
         self._adopt()
         if first % 60 == 0:
             self._read_hours(first // 60 - LATE_HOURS, first // 60)
-            self._succession.read(first // 60 - LATE_HOURS, first // 60 + 1)
+            self._succession.read(first // 60 - LATE_HOURS, first // 60)
             self._lookout.succeed(self._succession.takeovers())
         back = MINUTES if self._was_idle else LATE_MIN if first % RECHECK_EVERY_MIN == 0 else RECENT_MIN
         self._was_idle = idle
@@ -103,44 +105,33 @@ class Patrol:
     def _start(self, event_now_ms: int) -> int:
         """The first minute to look at, with all that came before it read."""
         evaluated = self._alerts.evaluated(self.stream)
-        now_hour = event_now_ms // HOUR_MS
-        if evaluated is not None:
-            first = evaluated + 1
-            history = self._store.windows(
-                self.stream, 3_600, (first // 60 - HISTORY_H) * HOUR_MS, first // 60 * HOUR_MS
-            )
-            self._write_hours(history, first // 60)
-        else:
-            first = self._earliest(now_hour)
+        first = self._earliest(event_now_ms // HOUR_MS) if evaluated is None else evaluated + 1
+        hour = first // 60
+        self._lookout.hours(hour - KEPT_H, hour, recollect(self._store, self.stream, hour - KEPT_H, hour))
         recent = self._read_minutes(first - MINUTES, first)
         for minute in range(first - MINUTES, first):
             self._lookout.minute(minute, recent.get(minute * 60, {}))
-        self._succession.start(first // 60)
+        self._recall(hour)
+        self._succession.start(hour)
         self._lookout.succeed(self._succession.takeovers())
-        for alert in self._alerts.list():
-            if alert.stream == self.stream:
-                self._mask(alert)
         _log.info("watching %s from minute %d of event time on", self.stream, first)
         return first
+
+    def _recall(self, hour: int) -> None:
+        """What was found before an hour, and in it, of hours that are not to be learnt from."""
+        for found, raw in sorted(self._kept_masks.items()):
+            if found >= hour - KEPT_H:
+                self._lookout.masks.restore(self._lookout.rings, found, raw)
 
     def _earliest(self, now_hour: int) -> int:
         """Where to begin when nobody has watched yet: the first hour of which minutes are still kept.
 
         Hours before it are history.
         """
-        history = self._store.windows(self.stream, 3_600, (now_hour - HISTORY_H) * HOUR_MS, (now_hour + 1) * HOUR_MS)
-        for start_s in sorted(history):
-            if self._read_minutes(start_s // 60, start_s // 60 + 60):
-                self._write_hours(history, start_s // 3_600)
+        for start_s in kept(self._store, self.stream, 3_600, (now_hour - HISTORY_H) * 3_600, (now_hour + 1) * 3_600):
+            if kept(self._store, self.stream, 60, start_s, start_s + 3_600):
                 return start_s // 60
-        self._write_hours(history, now_hour)
         return now_hour * 60
-
-    def _write_hours(self, history: Mapping[int, Mapping[Series, Counts]], end: int) -> None:
-        """Put hours into history from the first that has anything to ``end``, empty ones included."""
-        if history:
-            for hour in range(min(history) // 3_600, end):
-                self._lookout.hour(hour, history.get(hour * 3_600, {}))
 
     def _read_hours(self, begin: int, end: int) -> None:
         found = self._store.windows(self.stream, 3_600, begin * HOUR_MS, end * HOUR_MS)
@@ -149,20 +140,6 @@ class Patrol:
 
     def _read_minutes(self, begin: int, end: int) -> dict[int, dict[Series, Counts]]:
         return self._store.windows(self.stream, 60, begin * MINUTE_MS, end * MINUTE_MS)
-
-    def _mask(self, alert: Alert) -> None:
-        kind = alert.kind
-        if kind == SENTIMENT_SHIFT:
-            return
-        if kind == FEED_SILENT:
-            until = to_ms(alert.resolved_at or alert.updated_at) // HOUR_MS
-            self._lookout.rings.silence(range(-(-to_ms(alert.started_at) // HOUR_MS), until))
-            return
-        begin = (to_ms(alert.started_at) // 1000 - alert.window_s) // 3_600
-        end = min(to_ms(alert.resolved_at or alert.updated_at) // HOUR_MS, begin + MASK_H)
-        topic, entity = alert.topic or "", alert.entity or ""
-        for series in {Series(topic, entity), Series(topic, ""), Series("", entity)} - {Series("", "")}:
-            self._lookout.rings.mask(series, range(begin, end + 1))
 
     def _look(self, minute: int, *, last: bool) -> None:
         self._stories.minute = minute
@@ -194,17 +171,28 @@ class Patrol:
                 return
             past = msgspec.json.encode(self._lookout.episodes.past)
             new_past = None if past == self._kept_past else past
-            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered, new_past)
+            masks = self._new_masks()
+            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered, new_past, masks)
             if conflict is None:
                 break
             self._give_way(conflict, changes)
         self._kept, self._kept_past = kept, past
+        self._kept_masks |= {hour: found for hour, found in masks.items() if found is not None}
+        self._kept_masks = {hour: one for hour, one in self._kept_masks.items() if masks.get(hour, one) is not None}
         for alert, _, what, quiet in publications:
             self._raw[alert.id] = msgspec.json.encode(alert)
             if what:
                 told = f"{what} ({quiet})" if quiet else what
                 _log.info("alert %s %s: %s %s %s", alert.id, told, alert.rule, alert.topic, alert.entity)
         self._forget()
+
+    def _new_masks(self) -> dict[int, bytes | None]:
+        """What was found in this hour of hours not to be learnt from, if that is more; with it go those long past."""
+        masks = self._lookout.masks
+        found = masks.kept()
+        if found is None or self._kept_masks.get(masks.hour) == found:
+            return {}
+        return {hour: None for hour in self._kept_masks if hour < masks.hour - KEPT_H} | {masks.hour: found}
 
     def _publication(self, minute: int, change: Change, silences: Sequence[Silence]) -> Publication | None:
         episode, reading = change.episode, change.reading

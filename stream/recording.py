@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.baseline import HISTORY_H, WEEK_H, Bools, Floats, Ints
+from stream.baseline import Bools, Ints
 from stream.detector import WINDOWS_MIN
-from stream.rings import KINDS, MINUTES, Rings, kind_of
+from stream.rings import KEPT_H, KINDS, MINUTES, Rings, kind_of
 from stream.scored_log import ScoredLog, mentions
 from undertone.messages import SENTIMENTS, Sentiment
 
@@ -36,10 +36,9 @@ class Recording(Rings):
         self._met = self._minute[self._mentions.first]  # not decreasing
         self._columns = {one: KINDS + place for place, one in enumerate(self._mentions.names)}
         width = len(self.all_names)
-        self._hours = np.zeros((2, HISTORY_H, width), np.int32)
-        self._masked = np.zeros((HISTORY_H, width), bool)
+        self._hours = np.zeros((2, KEPT_H, width), np.int32)
+        self._masked = np.zeros((KEPT_H, width), np.uint8)
         self._starts = np.searchsorted(self._mentions.series, np.arange(len(self._mentions.names) + 1))
-        self._first_hour = 0
         self._by_hour()
         self._by_minute()
         self.minute = 0
@@ -70,8 +69,9 @@ class Recording(Rings):
         self._story_minute = self._minute[message]
         self._story_negative: Bools = self._log.sentiment[message] == NEGATIVE
 
-    def compact(self) -> None:
+    def compact(self) -> Ints | None:
         """Forget nothing: a log is of a size that was chosen. The watch has at most MOST_SERIES series."""
+        return None
 
     def spoke(self, minute: int) -> bool:
         """As that of the other rings."""
@@ -87,37 +87,13 @@ class Recording(Rings):
 
     def remember(self, hour: int) -> None:
         """Put one hour of the log into history."""
-        if not self._seen.any():
-            self._first_hour = hour
         row = self._row(hour)
         cells = slice(*np.searchsorted(self._cell_hour, (hour, hour + 1)))
         columns = self._cell_column[cells]
         self._hours[:, row] = 0
         self._hours[0, row, columns] = self._cell_negative[cells]
         self._hours[1, row, columns] = self._cell_total[cells]
-        self._seen[row] = True
-
-    def history(self, hour: int, hours: int = HISTORY_H, columns: Ints | None = None) -> tuple[Floats, Floats, Bools]:
-        """As that of the other rings, of some columns or all, and of the whole weeks alone of which anything is known.
-
-        Hours that are not known weigh nothing in a fit, so that what is fitted is the same.
-        """
-        if hours == HISTORY_H:
-            weeks = -(-(hour - self._first_hour) // WEEK_H)
-            hours = min(max(weeks, 1) * WEEK_H, HISTORY_H)
-        wanted = np.arange(hour - hours, hour)
-        rows = wanted % HISTORY_H
-        here = slice(len(self.names)) if columns is None else columns
-        # The ring is read in two pieces where it turns, which is much quicker than row by row.
-        first, end = int(rows[0]), int(rows[-1]) + 1
-        pieces = [slice(first, end)] if first < end else [slice(first, HISTORY_H), slice(end)]
-        known = self._seen[rows] & (self._hour_of_row[rows] == wanted)
-        counts = np.concatenate([self._hours[:, piece, here] for piece in pieces], axis=1, dtype=np.float64)
-        usable = ~np.concatenate([self._masked[piece, here] for piece in pieces])
-        if not known.all():
-            counts *= known[:, None]
-            usable &= known[:, None]
-        return counts[0], counts[1], usable
+        self._seen[row], self._told[row] = True, bool(len(columns))
 
     def peaks(self, hour: int, least: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
         """The most stories that each series has in any window that ends in an hour.

@@ -1,4 +1,4 @@
-"""What the watch remembers of one stream: six hours of minutes and 28 days of hours, for every series it has met.
+"""What the watch remembers of one stream: six hours of minutes and 29 days of hours, for every series it has met.
 
 Pure memory, written and read by event time; a row that is written again is replaced. It judges nothing. It is
 bounded: a series takes about 12 KB, and there are at most MOST_SERIES.
@@ -7,16 +7,18 @@ bounded: a series takes about 12 KB, and there are at most MOST_SERIES.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.baseline import HISTORY_H, Bools, Floats, Ints
+from stream.baseline import DAY_H, HISTORY_H, WEEK_H, Bools, Floats, Ints
 from stream.detector import WINDOWS_MIN
 from undertone.trends import Counts, Series
 
 MINUTES = max(WINDOWS_MIN)
+KEPT_H = HISTORY_H + DAY_H + 2
+"""Hours that are remembered: the history of a fit that was due a day ago too, for a watch that has just begun."""
 TOPIC, ENTITY, BOTH = range(3)
 """Kinds of series: a topic, an entity over all topics, an entity under a topic."""
 KINDS = 3
@@ -24,6 +26,7 @@ MOST_SERIES = 16_384
 """Series that are remembered. What is new when all places are taken is not counted until :meth:`Rings.compact`."""
 CROWDED = 0.875
 """Part of the places from which on some are made free, once a day."""
+_LONGEST_WAIT_H = 255
 
 Cell = TypeVar("Cell", bound=np.generic)
 _NEGATIVE, _ALL, _NEGATIVE_MESSAGES, _ALL_MESSAGES = range(4)
@@ -36,6 +39,19 @@ def kind_of(series: Series) -> int:
     return BOTH if series.topic else ENTITY
 
 
+class Told(NamedTuple):
+    """Stories by hour and series; k rows, of which several may be of one hour and series and add up.
+
+    ``hour`` is since 1970, ``series`` places in ``names``.
+    """
+
+    names: list[Series]
+    hour: Ints
+    series: Ints
+    negative: Ints
+    total: Ints
+
+
 class Rings:
     """Counts by series, in columns. The first KINDS columns stay empty: a series of each kind that is not known yet."""
 
@@ -46,11 +62,12 @@ class Rings:
         self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
         self._sums: Ints = np.zeros((4, len(WINDOWS_MIN), 64), np.int64)  # of the windows that end with the newest
         self._newest: int | None = None
-        self._hours: NDArray[np.int32] = np.zeros((2, HISTORY_H, 64), np.int32)
-        self._masked: Bools = np.zeros((HISTORY_H, 64), bool)
-        self._seen = np.zeros(HISTORY_H, bool)
-        self._hour_of_row = np.full(HISTORY_H, -1, np.int64)
-        self._silent: set[int] = set()
+        self._hours: NDArray[np.int32] = np.zeros((2, KEPT_H, 64), np.int32)
+        self._masked: NDArray[np.uint8] = np.zeros((KEPT_H, 64), np.uint8)  # from so many hours later on, 0 for never
+        self._seen = np.zeros(KEPT_H, bool)
+        self._told = np.zeros(KEPT_H, bool)
+        self._hour_of_row = np.full(KEPT_H, -1, np.int64)
+        self._silent: dict[int, int] = {}  # hour → from which hour on it counts as unknown
         self.refused = 0
 
     def __len__(self) -> int:
@@ -102,29 +119,57 @@ class Rings:
             if self._has_place(one):
                 column = self.column(one)
                 self._hours[:, row, column] += (cell.stories[0], cell.total_stories)
-        self._seen[row] = hour not in self._silent
+        self._seen[row], self._told[row] = True, self._hours[_ALL, row].any()
 
-    def mask(self, series: Series, hours: Iterable[int]) -> None:
-        """Leave these hours of a series out of its baseline: it was not its usual self."""
+    def write_hours(self, begin: int, end: int, told: Told) -> None:
+        """Replace the hours in [begin, end) of history, as :meth:`write_hour` does one by one."""
+        for hour in range(begin, end):
+            row = self._row(hour)
+            self._hours[:, row] = 0
+            self._seen[row], self._told[row] = True, False
+        self._told[told.hour[told.total > 0] % KEPT_H] = True
+        overall = [Series("", one.entity) if one.entity else None for one in told.names]
+        for names in (told.names, overall):
+            places = [-1 if one is None or not self._has_place(one) else self.column(one) for one in names]
+            column = np.array(places, np.int64)[told.series]
+            there = column >= 0
+            cells = told.hour[there] % KEPT_H, column[there]
+            np.add.at(self._hours[_NEGATIVE], cells, told.negative[there])
+            np.add.at(self._hours[_ALL], cells, told.total[there])
+
+    def mask(self, series: Series, hours: Iterable[int], at: int) -> list[int]:
+        """Leave these hours of a series out of its baseline from the hour after ``at`` on: it was not its usual self.
+
+        What becomes known in the course of an hour changes nothing that is expected in it, so that the order in which
+        minutes and hours are looked at does not matter. Returns the hours that were not masked before.
+        """
         column = self.column(series)
+        new = []
         for hour in hours:
-            self._masked[self._row(hour), column] = True
+            row = self._row(hour)
+            if not self._masked[row, column]:
+                self._masked[row, column] = min(at + 1 - hour, _LONGEST_WAIT_H)
+                new.append(hour)
+        return new
 
-    def silence(self, hours: Iterable[int]) -> None:
-        """Take these hours for unknown, whatever is written: the feed was silent, which is not the same as quiet."""
-        for hour in hours:
-            self._silent.add(hour)
-            if self._hour_of_row[hour % HISTORY_H] == hour:
-                self._seen[hour % HISTORY_H] = False
+    def silence(self, hours: Iterable[int], at: int) -> list[int]:
+        """Take these hours for unknown from the hour after ``at`` on, whatever is written.
 
-    def compact(self) -> None:
+        The feed was silent then, which is not the same as quiet. Returns the hours that were not silenced before.
+        """
+        new = [hour for hour in hours if hour not in self._silent]
+        self._silent |= dict.fromkeys(new, at + 1)
+        return new
+
+    def compact(self) -> Ints | None:
         """Where CROWDED places are taken, forget series without a story in history or windows, then the stalest.
 
-        Columns change. Series for which nothing is remembered are as those never met.
+        Series for which nothing is remembered are as those never met. Returns which columns are left, in their order,
+        if any have gone.
         """
         width = len(self.names)
         if width < MOST_SERIES * CROWDED:
-            return
+            return None
         last = np.where(self._hours[_ALL, :, :width] > 0, self._hour_of_row[:, None], -1).max(axis=0)
         last[self._minutes[_ALL, :, :width].any(axis=0)] = np.iinfo(np.int64).max
         last[:KINDS] = np.iinfo(np.int64).max
@@ -133,13 +178,14 @@ class Rings:
         if len(kept) > most:
             kept = np.sort(kept[np.argsort(-last[kept], kind="stable")[:most]])
         if len(kept) == width:
-            return
+            return None
         self.names = [self.names[column] for column in kept]
         self.kinds = self.kinds[kept]
         self._columns = {self.names[column]: column for column in range(KINDS, len(kept))}
         for array in (self._minutes, self._sums, self._hours, self._masked):
             array[..., : len(kept)] = array[..., kept]
             array[..., len(kept) :] = 0
+        return kept
 
     def windows(self) -> tuple[Ints, Ints, Ints]:
         """The series that have a story in the widest window that ends with the newest minute written.
@@ -158,19 +204,53 @@ class Rings:
         counted = self._sums[_NEGATIVE_MESSAGES if negative else _ALL_MESSAGES, :, column]
         return tuple(int(n) for n in counted)
 
-    def history(self, hour: int, hours: int = HISTORY_H) -> tuple[Floats, Floats, Bools]:
+    def first(self, hour: int) -> int | None:
+        """The first hour with a story of the HISTORY_H before ``hour``, or None; what came before it is not known."""
+        told = self._hour_of_row[self._told]
+        told = told[(told >= hour - HISTORY_H) & (told < hour)]
+        return int(told.min()) if len(told) else None
+
+    def told(self, hour: int) -> Ints:
+        """The columns that have a story in the HISTORY_H before ``hour``, and those of unknown series."""
+        rows = self._hour_of_row[(self._hour_of_row >= hour - HISTORY_H) & (self._hour_of_row < hour)] % KEPT_H
+        told = self._hours[_ALL][rows, : len(self.names)].any(axis=0)
+        told[:KINDS] = True
+        return np.flatnonzero(told)
+
+    def history(self, hour: int, hours: int = HISTORY_H, columns: Ints | None = None) -> tuple[Floats, Floats, Bools]:
         """Negative stories, all stories, and which cells are usable, of the ``hours`` before ``hour``.
 
-        All are (hours, series) in chronological order.
+        All are (hours, series) in chronological order, of some columns or all. Of HISTORY_H only the whole weeks are
+        given of which anything is known: the others weigh nothing in a fit. It is the same whenever it is asked for,
+        up to a day later.
         """
+        begin = self.first(hour)
+        if hours == HISTORY_H:
+            weeks = 1 if begin is None else -(-(hour - begin) // WEEK_H)
+            hours = min(weeks * WEEK_H, HISTORY_H)
         wanted = np.arange(hour - hours, hour)
-        rows = wanted % HISTORY_H
-        width = len(self.names)
-        negative, everything = self._hours[:, rows, :width].astype(np.float64)
-        known = self._seen[rows] & (self._hour_of_row[rows] == wanted)
-        negative, everything = negative * known[:, None], everything * known[:, None]
-        usable = known[:, None] & ~self._masked[rows, :width]
-        return negative, everything, usable
+        rows = wanted % KEPT_H
+        here = slice(len(self.names)) if columns is None else columns
+        # The ring is read in two pieces where it turns, which is much quicker than row by row.
+        top, end = int(rows[0]), int(rows[-1]) + 1
+        pieces = [slice(top, end)] if top < end else [slice(top, KEPT_H), slice(end)]
+        counts = np.concatenate([self._hours[:, piece, here] for piece in pieces], axis=1, dtype=np.float64)
+        wait = np.concatenate([self._masked[piece, here] for piece in pieces])
+        usable = (wait == 0) | (wait > np.minimum(hour - wanted, _LONGEST_WAIT_H).astype(np.uint8)[:, None])
+        known = self._known(wanted, hour, begin)
+        if not known.all():
+            counts *= known[:, None]
+            usable &= known[:, None]
+        return counts[0], counts[1], usable
+
+    def _known(self, wanted: Ints, hour: int, begin: int | None) -> Bools:
+        """Of which hours anything was known when ``hour`` began."""
+        if begin is None:
+            return np.zeros(len(wanted), bool)
+        rows = wanted % KEPT_H
+        known: Bools = self._seen[rows] & (self._hour_of_row[rows] == wanted) & (wanted >= begin)
+        silent = [one for one, since in self._silent.items() if since <= hour]
+        return known & ~np.isin(wanted, silent) if silent else known
 
     def _has_place(self, series: Series) -> bool:
         if len(self.names) < MOST_SERIES or series in self._columns:
@@ -180,13 +260,13 @@ class Rings:
 
     def _row(self, hour: int) -> int:
         """The row of an hour, emptied if it still holds the one four weeks before."""
-        row = hour % HISTORY_H
+        row = hour % KEPT_H
         if self._hour_of_row[row] < hour:
+            self._silent.pop(int(self._hour_of_row[row]), None)
             self._hours[:, row] = 0
-            self._masked[row] = False
-            self._seen[row] = False
+            self._masked[row] = 0
+            self._seen[row] = self._told[row] = False
             self._hour_of_row[row] = hour
-            self._silent.discard(hour - HISTORY_H)
         return row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.baseline import HISTORY_H
+from stream.rings import KEPT_H
 from stream.takeover import Conversion, Takeover, seen, takeovers
 from undertone.keys import DAY_S, SHADOW_TTL_S
 from undertone.shadow_store import Pair, ShadowStore, total
@@ -13,7 +13,7 @@ DAY_H = DAY_S // HOUR_S
 
 
 class Succession:
-    """The models of one stream over the last 28 days of event time."""
+    """The models of one stream over the last 29 days of event time."""
 
     def __init__(self, store: Store, stream: str) -> None:
         self._store = store
@@ -24,17 +24,19 @@ class Succession:
 
     def start(self, hour: int) -> None:
         """Read all that came before an hour: by the day, and by the hour where more than one model counted."""
-        first = (hour - HISTORY_H) // DAY_H * DAY_H
+        first = (hour - KEPT_H) // DAY_H * DAY_H
         before = ""
         for begin, counts in sorted(self._models(DAY_S, first, hour).items()):
-            if len(counts) > 1 or before not in counts:
+            if len(counts) > 1 or before not in counts or begin + DAY_H > hour:
                 self.read(begin, min(begin + DAY_H, hour))
+            else:
+                self._versions[begin] = counts
             before = max(counts, key=lambda version: counts[version])
 
     def read(self, begin: int, end: int) -> None:
         """Read the hours in [begin, end)."""
         self._versions |= self._models(HOUR_S, begin, end)
-        self._versions = {hour: counts for hour, counts in self._versions.items() if hour >= end - HISTORY_H}
+        self._versions = {hour: counts for hour, counts in self._versions.items() if hour >= end - KEPT_H}
 
     def takeovers(self) -> list[Takeover]:
         """Where a new model began to count, with what its shadow saw, in order of time."""

@@ -24,14 +24,11 @@ from stream.baseline import (
 from stream.rings import TOPIC
 from stream.shift import fit_days
 from stream.silent import fit_feed
-from stream.takeover import UNSURE_H, Conversion, Takeover, converted, since, widened
+from stream.takeover import Conversion, Takeover, converted, since, widened
 
 DEFAULT_STORIES_H = 1.0
 """Stories an hour expected of a series while nothing at all is known."""
 DEFAULT_NEGATIVE_H = 0.3
-REFIT_H = 24
-"""Profiles, rates and dispersion are fitted anew this often; in a stream's first days, each time it is an eighth
-older, and hourly in the first day of a model that had no shadow. The level follows hour by hour."""
 
 QUIET_LEVEL = 0.7
 """Level of a whole stream over 24 hours below which the day was a quiet one, such as a holiday."""
@@ -43,20 +40,22 @@ History = tuple[Floats, Floats, Bools]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The slow part of the baselines, fitted for ``hour``; valid until ``until``.
+    """The slow part of the baselines, fitted for ``hour``; :mod:`stream.refits` says for how long it holds.
 
-    ``feed`` is of the stream as a whole. ``stretches`` is by length in days, for rules that look for a shift.
-    ``conversions`` make old models' counts comparable, one for each takeover.
+    ``known`` is how many hours of history there were. ``feed`` is of the stream as a whole. ``stretches`` is by length
+    in days, for rules that look for a shift. ``conversions`` make old models' counts comparable, one for each of
+    ``takeovers``.
     """
 
     hour: int
-    until: int
+    known: int
     columns: int
     negatives: Fit
     totals: Fit
     shares: ShareBaseline
     feed: Fit
     stretches: dict[int, ShareBaseline | None]
+    takeovers: tuple[Takeover, ...]
     conversions: tuple[Conversion, ...]
 
 
@@ -73,33 +72,38 @@ class Baselines:
     def spread(self, columns: Ints, width: int) -> Baselines:
         """The same, which is of some columns, among ``width``; nothing (NaN) is known of the others."""
 
-        def among(values: Floats) -> Floats:
+        def wider(values: Floats) -> Floats:
             wide = np.full((*values.shape[:-1], width), np.nan)
             wide[..., columns] = values
             return wide
 
         def counts(one: CountBaseline) -> CountBaseline:
-            return CountBaseline(among(one.base), among(one.level), among(one.dispersion))
+            return CountBaseline(wider(one.base), wider(one.level), wider(one.dispersion))
 
-        shares = ShareBaseline(among(self.shares.mean), among(self.shares.precision))
+        shares = ShareBaseline(wider(self.shares.mean), wider(self.shares.precision))
         return Baselines(self.hour, width, counts(self.negatives), counts(self.totals), shares)
 
     def widened(self, kinds: Ints) -> Baselines:
         """The same with columns for series met since: each is as its kind's unknown series."""
         columns = np.concatenate([np.arange(self.columns), kinds[self.columns :]])
-        shares = ShareBaseline(self.shares.mean[columns], self.shares.precision[columns])
+        shares = _shares_of(self.shares, columns)
         return Baselines(self.hour, len(kinds), of(self.negatives, columns), of(self.totals, columns), shares)
 
 
-def narrowed(fitted: Fitted, columns: Ints) -> Fitted:
-    """What was fitted of some columns."""
+def among(fitted: Fitted, columns: Ints) -> Fitted:
+    """What was fitted, with these of its columns in this order; a column may be given more than once."""
     return replace(
         fitted,
         columns=len(columns),
         negatives=Fit(fitted.negatives.base[:, columns], fitted.negatives.dispersion[:, columns]),
         totals=Fit(fitted.totals.base[:, columns], fitted.totals.dispersion[:, columns]),
-        shares=ShareBaseline(fitted.shares.mean[columns], fitted.shares.precision[columns]),
+        shares=_shares_of(fitted.shares, columns),
+        stretches={days: None if one is None else _shares_of(one, columns) for days, one in fitted.stretches.items()},
     )
+
+
+def _shares_of(shares: ShareBaseline, columns: Ints) -> ShareBaseline:
+    return ShareBaseline(shares.mean[columns], shares.precision[columns])
 
 
 def of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
@@ -158,9 +162,6 @@ def _fitting(
     stream = total @ topics
     conversions = conversions_of(negative @ topics, stream, begin, takeovers)
     negative = converted(negative, total, begin, takeovers, conversions)
-    until = hour + min(max(known // 8, 1), REFIT_H)
-    if any(one.seen is None and 0 <= hour - one.hour < UNSURE_H for one in takeovers):
-        until = hour + 1
     yield
     negatives = fit_counts(negative, usable, kinds, pooled=negative @ topics, default_rate=DEFAULT_NEGATIVE_H)
     yield
@@ -170,7 +171,7 @@ def _fitting(
     yield
     feed = fit_feed(stream, np.asarray(usable.any(axis=1)), default_rate=DEFAULT_STORIES_H)
     stretches = {length: fit_days(negative, total, usable, kinds, days=length) for length in days}
-    return Fitted(hour, until, len(kinds), negatives, totals, shares, feed, stretches, conversions)
+    return Fitted(hour, known, len(kinds), negatives, totals, shares, feed, stretches, tuple(takeovers), conversions)
 
 
 def conversions_of(

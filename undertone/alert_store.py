@@ -6,7 +6,8 @@ files state the contracts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -190,15 +191,24 @@ class AlertStore(Outbox):
 
     def episodes(self, stream: str) -> dict[str, bytes]:
         """The state of each alert machine of a stream, by its name."""
-        prefix = f"episode:{stream}\t"
-        cursor, found = 0, dict[str, bytes]()
+        return dict(self._fields(f"episode:{stream}\t"))
+
+    def _fields(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """The fields of the watch whose names begin so, without that; one may come twice."""
+        cursor = 0
         while True:
             cursor, page = cast(
                 "tuple[int, dict[bytes, bytes]]", self.redis.hscan(keys.watch_state(), cursor, prefix + "*", 500)
             )
-            found |= {name.decode().removeprefix(prefix): value for name, value in page.items()}
+            for name, value in page.items():
+                yield name.decode().removeprefix(prefix), value
             if not cursor:
-                return found
+                return
+
+    def masks(self, stream: str) -> dict[int, bytes]:
+        """By hour since 1970 what was found in it of hours that are not to be learnt from, as it was published."""
+        prefix = f"masks:{stream}\t"
+        return {int(name): value for name, value in self._fields(prefix)}
 
     def past(self, stream: str) -> bytes | None:
         """The alerts of a stream that ended lately, as they were published."""
@@ -212,6 +222,7 @@ class AlertStore(Outbox):
         publications: Sequence[Publication],
         episodes: Mapping[str, bytes | None],
         past: bytes | None = None,
+        masks: Mapping[int, bytes | None] = MappingProxyType({}),
     ) -> Conflict | None:
         """Write alerts, outbox and the watch's state at once, and that ``minute`` is done.
 
@@ -222,6 +233,7 @@ class AlertStore(Outbox):
             publications: The alerts that changed.
             episodes: State of the alert machines that changed, by name; None removes one.
             past: The alerts that ended lately, if that changed.
+            masks: By hour since 1970 what was found in it of hours not to be learnt from; None removes it.
 
         Returns:
             None if written; else the first alert that somebody else has changed.
@@ -229,8 +241,10 @@ class AlertStore(Outbox):
         Raises:
             LeaseLostError: if another watcher is in charge.
         """
-        set_ = {f"episode:{stream}\t{name}": value.decode() for name, value in episodes.items() if value is not None}
-        drop = [f"episode:{stream}\t{name}" for name, value in episodes.items() if value is None]
+        fields = {f"episode:{stream}\t{name}": value for name, value in episodes.items()}
+        fields |= {f"masks:{stream}\t{hour}": value for hour, value in masks.items()}
+        set_ = {name: value.decode() for name, value in fields.items() if value is not None}
+        drop = [name for name, value in fields.items() if value is None]
         set_ |= {f"evaluated:{stream}": str(minute)} | ({} if past is None else {f"past:{stream}": past.decode()})
         by = f"watch:{token.rsplit(' ', maxsplit=1)[0]}"
         records = []

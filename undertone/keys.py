@@ -185,8 +185,9 @@ def watch_state() -> str:
     """Hash of the watch. WATCH_TTL_S.
 
     ``evaluated:<stream>`` last minute looked at, ``episode:<stream> TAB <rule> TAB <topic> TAB <entity>`` state of
-    an alert machine as JSON, ``past:<stream>`` the alerts that ended lately as JSON, ``cursor:<channel>`` last outbox
-    entry delivered, ``fence`` number of leases given.
+    an alert machine as JSON, ``past:<stream>`` the alerts that ended lately as JSON, ``masks:<stream> TAB <hour>`` the
+    hours of series that were found in that hour not to be learnt from, of the last 29 days, ``cursor:<channel>`` last
+    outbox entry delivered, ``fence`` number of leases given.
     """
     return f"{ROOT}:{{alerts}}:watch"
 

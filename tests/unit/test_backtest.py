@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stream.backtest import LATE_HOURS, TAIL_MIN, Ringing, backtest
+from stream.backtest import TAIL_MIN, Ringing, backtest
 from stream.episode import Change, Seen, What
 from stream.evidence import EvidenceMemory, behind
 from stream.explain import is_news
@@ -102,9 +102,8 @@ class MinuteByMinute:
         found = []
         for minute in range(min(self.minutes) // 60 * 60, max(self.minutes) + TAIL_MIN):
             if minute % 60 == 0:
-                for hour in range(minute // 60 - LATE_HOURS, minute // 60):
-                    lookout.hour(hour, self.hours.get(hour, {}))
-                lately = {hour: counts for hour, counts in self.versions.items() if hour <= minute // 60}
+                lookout.hour(minute // 60 - 1, self.hours.get(minute // 60 - 1, {}))
+                lately = {hour: counts for hour, counts in self.versions.items() if hour < minute // 60}
                 lookout.succeed(takeovers(lately))
             lookout.minute(minute, self.minutes.get(minute, {}))
             self._end_ms = (minute + 1) * MINUTE_MS

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stream.detector import NEGATIVE_SURGE, RULES, VOLUME_SURGE
 from stream.episode import Change, Seen, What
 from stream.explain import explain
-from stream.lookout import FEED, Lookout
+from stream.lookout import Lookout
+from stream.masks import FEED
 from stream.rings import KINDS
 from stream.silent import Pause
 from stream.takeover import Conversion, Takeover
@@ -199,7 +200,7 @@ def test_the_hours_of_a_silence_are_not_taken_for_quiet_ones() -> None:
             lookout.hour(hour, {})
         pass_minutes(lookout, MINUTE + 300, MINUTE + 301, {EARNINGS: stories(0, 1)})
         lookout.hour(HOUR + 4, {})  # read again for late messages
-    usable = [lookout.rings.history(HOUR + 5)[2][-5:].any() for lookout in (silent, learnt)]
+    usable = [lookout.rings.history(HOUR + 6)[2][-6:-1].any() for lookout in (silent, learnt)]
     assert usable == [False, True]
 
 
@@ -244,10 +245,9 @@ def test_memory_is_bounded_however_many_companies_a_feed_names(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("stepwise", [True, False])
-def test_of_many_series_a_fit_is_spread_over_an_hour_and_holds_from_the_next(
+def test_the_daily_fit_is_spread_over_an_hour_and_holds_from_the_next(
     stepwise: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.yardstick.MANY_SERIES", 1)
     lookout = watched(NEGATIVE_SURGE, SHIFT, days=14)
     fitted_for, begun = [], list[tuple[Any, ...]]()
 
@@ -264,8 +264,27 @@ def test_of_many_series_a_fit_is_spread_over_an_hour_and_holds_from_the_next(
         assert lookout._fitted is not None
         fitted_for.append(lookout._fitted.hour - HOUR)
         lookout.hour(hour, {EARNINGS: stories(2, 10)})
-    assert fitted_for == [0] * 25 + [24] * 2
+    assert fitted_for == [-24] + [0] * 24 + [24] * 2
     found = lookout._fitted
     assert found is not None
-    assert found.until == HOUR + 48
     assert np.array_equal(found.totals.base, fit(*begun[-1]).totals.base)
+
+
+def test_a_series_that_was_forgotten_is_as_one_that_was_never_met() -> None:
+    """Whoever remembers that it has been spoken of, before the weeks that count, expects the same."""
+    remembering, new = (watched(NEGATIVE_SURGE, days=10) for _ in range(2))
+    remembering.rings.column(ACME)
+    for lookout in (remembering, new):
+        pass_minutes(lookout, MINUTE, MINUTE + 2, SURGE)
+    ours, theirs = (lookout._baselines(HOUR) for lookout in (remembering, new))
+    columns = [remembering.rings.column(one) for one in new.rings.names[KINDS:]]
+    assert np.array_equal(ours.totals.base[:, columns], theirs.totals.base[:, KINDS:])
+    assert np.array_equal(ours.totals.base[:, remembering.rings.column(ACME)], theirs.totals.base[:, 2])
+
+
+def test_no_surge_is_looked_for_in_the_first_hours_of_a_stream() -> None:
+    lookout = Lookout([NEGATIVE_SURGE])
+    for hour in range(HOUR, HOUR + 4):
+        changes = pass_minutes(lookout, hour * 60, hour * 60 + 60, SURGE)
+        assert bool(changes) is (hour == HOUR + 3)
+        lookout.hour(hour, {EARNINGS: stories(30, 60), MACRO: stories(30, 60)})
