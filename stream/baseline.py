@@ -10,6 +10,7 @@ profile is the hour that is watched.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -105,11 +106,12 @@ def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, de
     * rate: Gamma-Poisson posterior mean (a + N) / (b + T), with the prior of its kind by moments (Robbins 1956;
       Gelman et al., Bayesian Data Analysis, §2.6). N = 0, T = 0 gives the pooled rate: the cold start.
     * profile: hour of day, then hour of week within it, each a Gamma-Poisson factor (κ + N) / (κ + E) that is
-      shrunk to the pooled profile.
+      shrunk to the pooled profile; N and E are divided by 1 + αμ, since dispersed hours tell less.
     * level: (k + N₂₄) / (k + E₂₄) over the 24 hours before the window.
 
     The dispersion is the moment estimate Σ((x-μ)² - μ) / Σμ² (Cameron & Trivedi, Regression Analysis of Count Data,
-    §3.3) of the one-step-ahead residuals, shrunk to that of its kind; at 6 h of six-hour sums, and at 15 minutes
+    §3.3) of residuals from the profile of the *other* weeks and the level of the day before, since those from a profile
+    that has learnt the same hours are too small; shrunk to that of its kind; at 6 h of six-hour sums, and at 15 minutes
     extrapolated along the power law between the two, since history is kept by the hour. The posterior variance
     of the rate, 1 / (a + N), is added: the predictive distribution of a Gamma-Poisson is negative binomial.
 
@@ -157,12 +159,12 @@ def _block(counts: Floats, usable: Bools, rate: Floats, profile: Floats) -> _Blo
     weight = usable.astype(np.float64)
     x = counts * weight
     weeks = len(counts) // WEEK_H
-    base = rate * _own_profile(x, np.tile(profile, weeks)[:, None] * weight * rate, profile)  # (168, columns)
-    mean = np.tile(base, (weeks, 1)) * weight
+    own, others = _own_profile(x, np.tile(profile, weeks)[:, None] * weight * rate, profile)
+    mean = rate * others * weight
     level = _level(x, mean)
     spread_1h = _moments(x, mean * level[:-1], weight)
     spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], _sixes(weight) == 6)
-    return _Block(base, (np.stack(spread_1h), np.stack(spread_6h)))
+    return _Block(rate * own, (np.stack(spread_1h), np.stack(spread_6h)))
 
 
 def _distinct(counts: Floats, usable: Bools, known: Bools, kinds: Ints) -> tuple[Ints, Ints]:
@@ -221,17 +223,33 @@ def _pooled_profile(counts: Floats, seen: Floats) -> Floats:
     return profile
 
 
-def _own_profile(x: Floats, expected: Floats, pooled: Floats) -> Floats:
-    """Relative rate by hour of week of each series, (168, series), shrunk to the pooled one."""
+def _own_profile(x: Floats, expected: Floats, pooled: Floats) -> tuple[Floats, Floats]:
+    """Relative rate by hour of week of each series, shrunk to the pooled one.
+
+    Returns:
+        The profile, (168, series), and for each hour of history what the other weeks say of it, (hours, series).
+    """
     weeks = (-1, WEEK_H, x.shape[1])
-    n, e = x.reshape(weeks).sum(axis=0), expected.reshape(weeks).sum(axis=0)
-    daily = np.tile(_factor(_daily(n), _daily(e)), (WEEK_H // DAY_H, 1))
-    profile: Floats = pooled[:, None] * daily * _factor(n, e * daily)
-    return profile
+    by_week, e_by_week = x.reshape(weeks), expected.reshape(weeks)
+    n, e = by_week.sum(axis=0), e_by_week.sum(axis=0)
+    seen = len(by_week)
+    others = [_shape(n - one, e - e_one, pooled, seen - 1) for one, e_one in zip(by_week, e_by_week, strict=True)]
+    return _shape(n, e, pooled, seen), np.concatenate(others)
 
 
-def _factor(n: Floats, expected: Floats) -> Floats:
-    result: Floats = (PROFILE_PRIOR + n) / (PROFILE_PRIOR + expected)
+def _shape(n: Floats, expected: Floats, pooled: Floats, weeks: int) -> Floats:
+    days = (WEEK_H // DAY_H, DAY_H, -1)
+    by_day, e_by_day = n.reshape(days), expected.reshape(days)
+    daily = _factor(by_day.sum(axis=0), e_by_day.sum(axis=0), weeks * days[0])
+    shape = daily * _factor(by_day, e_by_day * daily, weeks)
+    result: Floats = shape.reshape(n.shape) * pooled[:, None]
+    return result
+
+
+def _factor(n: Floats, expected: Floats, hours: float = math.inf) -> Floats:
+    """(κ + N/d) / (κ + E/d) with d = 1 + αμ: stories of dispersed hours tell less. ``hours`` is how many there are."""
+    less = PROFILE_PRIOR * DEFAULT_DISPERSION / hours
+    result: Floats = (n + less * expected + PROFILE_PRIOR) / ((1 + less) * expected + PROFILE_PRIOR)
     return result
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.baseline import HISTORY_H, RECENT_H, WEEK_H, CountBaseline, Floats, fit_counts, fit_shares
-from stream.detector import overlap
+from stream.detector import count_tail, overlap
 
 NO_HOURS = np.zeros((HISTORY_H, 1), bool)
 ALL_HOURS = np.ones((HISTORY_H, 1), bool)
@@ -110,3 +110,18 @@ def test_the_usual_share_is_shrunk_to_the_pooled_one() -> None:
     shares = fit_shares(negative, total, np.ones_like(total, bool), np.zeros(3, np.int64))
     assert shares.mean == pytest.approx([0.2, 0.2, 0.2], abs=0.01)
     assert shares.precision[2] < shares.precision[0]
+
+
+def test_a_tail_of_a_busy_dispersed_series_is_as_rare_as_it_says_in_the_week_after_the_fit() -> None:
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(8.0 * rng.gamma(2.0, 0.5, (HISTORY_H + WEEK_H, 60))).astype(float)
+    known = counts[:HISTORY_H]
+    every = np.ones_like(known, bool)
+    fit = fit_counts(known, every, np.zeros(60, np.int64), pooled=known.sum(axis=1), default_rate=1.0)
+    rare = []
+    for later in range(WEEK_H):
+        hour = HISTORY_H + later
+        usual = fit.now(later, counts[hour - RECENT_H : hour], every[:RECENT_H])
+        n = counts[hour].astype(np.int64)
+        rare.append(count_tail(n, usual.expected(WHOLE_HOUR)[1], usual.dispersion[1]) < 1e-2)
+    assert 0.005 < np.mean(rare) < 0.02  # .034 where residuals are taken from the weeks that the profile has learnt
