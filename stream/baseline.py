@@ -248,7 +248,7 @@ def _shape(n: Floats, expected: Floats, pooled: Floats, weeks: int) -> Floats:
 
 def _factor(n: Floats, expected: Floats, hours: float = math.inf) -> Floats:
     """(κ + N/d) / (κ + E/d) with d = 1 + αμ: stories of dispersed hours tell less. ``hours`` is how many there are."""
-    less = PROFILE_PRIOR * DEFAULT_DISPERSION / hours
+    less = PROFILE_PRIOR * DEFAULT_DISPERSION / max(hours, 1)
     result: Floats = (n + less * expected + PROFILE_PRIOR) / ((1 + less) * expected + PROFILE_PRIOR)
     return result
 
