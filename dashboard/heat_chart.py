@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from dashboard.charts import GRID, NEGATIVE, POSITIVE, TOOLTIP, label
 from dashboard.kept import made
 from dashboard.locale import Locale, signed
@@ -28,11 +26,11 @@ def height(rows: int) -> int:
 
 
 @made(most=32)
-def drawn(found: Mapping[str, Totals], most: int, hours: range, locale: Locale) -> tuple[int, str]:
-    """How many topics have a row, and the option as JSON: up to ``most`` topics, those most told of first."""
+def drawn(found: Mapping[str, Totals], most: int, hours: range, locale: Locale) -> tuple[int, dict[str, Any]]:
+    """How many topics have a row, and the option: up to ``most`` topics, those most told of first."""
     volume = {topic: sum(one.total_stories for one in hourly.values()) for topic, hourly in found.items()}
     topics = sorted((one for one in volume if volume[one]), key=lambda one: (-volume[one], one))[:most]
-    return len(topics), msgspec.json.encode(heat(found, topics, hours, locale)).decode()
+    return len(topics), heat(found, topics, hours, locale)
 
 
 def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int], locale: Locale) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from dashboard import posterior
@@ -81,8 +80,8 @@ class Trend:
     price: Price | None = None
 
 
-def drawn(trend: Trend, locale: Locale) -> str:
-    """The ECharts option as JSON; made anew only when what it shows has changed."""
+def drawn(trend: Trend, locale: Locale) -> dict[str, Any]:
+    """The ECharts option, made anew only when what it shows has changed; shared, and not to be changed."""
     bars = tuple(Same(one.bars) for one in trend.lines)
     looks = tuple((one.name, one.colour, one.faint) for one in trend.lines)
     price = None if trend.price is None else (trend.price.name, *map(tuple, trend.price[1:]))
@@ -98,10 +97,10 @@ def _drawn(
     models: tuple[tuple[int, str], ...],
     price: tuple[str, tuple[int, ...], tuple[float, ...]] | None,
     locale: Locale,
-) -> str:
+) -> dict[str, Any]:
     lines = [Line(name, one.of, colour, faint) for one, (name, colour, faint) in zip(bars, looks, strict=True)]
     trend = Trend(starts, lines, marks, models, None if price is None else Price(*price))
-    return msgspec.json.encode(option(trend, locale)).decode()
+    return option(trend, locale)
 
 
 def option(trend: Trend, locale: Locale) -> dict[str, Any]:
