@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dashboard.charts import BAND, GRID, NEGATIVE, NEUTRAL, POSITIVE, TOOLTIP, time_axis, value_axis
+from dashboard.charts import BAND, FIXED, GRID, NEGATIVE, NEUTRAL, POSITIVE, TOOLTIP, time_axis, value_axis
 from dashboard.locale import Locale
 from dashboard.ranges import DAY, HOUR, Range
 from dashboard.words.alerts import Alerts
@@ -87,7 +87,7 @@ def option(alert: Alert, points: Points, locale: Locale) -> dict[str, Any]:
     return {
         "useUTC": True,
         "animation": False,
-        "grid": {"left": 46, "right": 14, "top": 18, "bottom": 28},
+        "grid": {**FIXED, "left": 46, "right": 14, "top": 18, "bottom": 28},
         "tooltip": {**TOOLTIP, "trigger": "axis", "axisPointer": {"lineStyle": {"color": GRID}}},
         "xAxis": time_axis(0, first, last, shown=True, language=locale.language),
         "yAxis": value_axis(min=0, max=100 if share else math.ceil(top * 1.1), minInterval=1),

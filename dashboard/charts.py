@@ -21,6 +21,9 @@ BAND: Final = 0.16
 SERIES: Final = ("#2f7fd6", "#d5640f", "#0a8f6c", "#b4569a", "#8a7a12", "#6a6fd0")
 DASHES: Final = ("solid", "dashed", "dotted", [8, 3, 2, 3], [12, 4], [2, 5])
 
+FIXED: Final = {"outerBoundsMode": "none"}
+"""For a grid: it stays where its margins put it. ECharts would move it further in, though its labels have room."""
+
 LABEL_LIMIT: Final = 48
 TOOLTIP: Final[dict[str, Any]] = {"confine": True, "renderMode": "richText"}
 TIME: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dashboard.charts import GRID, NEGATIVE, POSITIVE, TOOLTIP, label
+from dashboard.charts import FIXED, GRID, NEGATIVE, POSITIVE, TOOLTIP, label
 from dashboard.kept import made
 from dashboard.locale import Locale, signed
 from dashboard.posterior import net_mean
@@ -54,7 +54,7 @@ def heat(found: Mapping[str, Totals], topics: Sequence[str], hours: Sequence[int
     }
     base: dict[str, Any] = {
         "animation": False,
-        "grid": {"left": LEFT, "right": 8, "top": 4, "bottom": 30},
+        "grid": {**FIXED, "left": LEFT, "right": 8, "top": 4, "bottom": 30},
         "tooltip": {**TOOLTIP, "formatter": "{b}"},
         "xAxis": {**axis, "data": [locale.clock(hour * 1000) for hour in hours], "axisLabel": {"interval": "auto"}},
         "yAxis": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from dashboard.charts import GRID, NEUTRAL, POSITIVE, TOOLTIP, value_axis
+from dashboard.charts import FIXED, GRID, NEUTRAL, POSITIVE, TOOLTIP, value_axis
 from dashboard.locale import Locale, percent
 from dashboard.markup import Html, el, plain
 from dashboard.model_reads import Bin
@@ -50,7 +50,7 @@ def reliability(bins: Sequence[Bin], locale: Locale) -> dict[str, Any]:
     axis: dict[str, Any] = {"min": low, "max": 100, "axisLabel": {"formatter": "{value}%"}}
     return {
         "animation": False,
-        "grid": {"left": 52, "right": 18, "top": 14, "bottom": 42},
+        "grid": {**FIXED, "left": 52, "right": 18, "top": 14, "bottom": 42},
         "tooltip": {**TOOLTIP, "formatter": "{b}"},
         "xAxis": {
             **value_axis(**axis), "name": say.reliability_sure, "nameLocation": "middle", "nameGap": 26,
