@@ -52,7 +52,7 @@ def gauges(visit: Visit, rules: Rules) -> Html:
     day = f"{from_ms(max(0, visit.now_ms())):%Y-%m-%d}"
     heading = el("h2", say.budgets, el("small", say.budgets_note.format(day=day)), class_="ut-heading")
     rows = [_gauge(one, locale, say) for one in used(visit, rules, day)]
-    return join(heading, *(rows or [el("p", say.no_receivers, class_="ut-none")]))
+    return join(heading, *(rows or [el("p", say.no_receivers, class_="ut-facts")]))
 
 
 def _gauge(one: Used, locale: Locale, say: RulesWords) -> Html:

@@ -108,6 +108,6 @@ def summary(cluster: Cluster, locale: Locale) -> list[str]:
     first, last = locale.moment(cluster.first.published_ms, named=False), locale.moment(cluster.last_ms)
     return [
         say.copies.format(n=len(cluster.tellings)),
-        say.sources.format(n=len(cluster.sources)),
+        say.source if len(cluster.sources) == 1 else say.sources.format(n=len(cluster.sources)),
         say.first_last.format(first=first, last=last),
     ]

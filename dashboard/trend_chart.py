@@ -123,7 +123,7 @@ def option(trend: Trend, locale: Locale) -> dict[str, Any]:
     net |= _versions(trend.models, low, high, shift_ms, say)
     if trend.price is not None:
         series.append(_price(trend.price, shift_ms))
-    titles = (units.stories, f"{units.net} ({say.band if single else '−1 … +1'})", units.negative_share)
+    titles = (units.stories, units.net if single else f"{units.net} (−1 … +1)", units.negative_share)
     names = [one["name"] for one in series if one["name"] not in (say.low, say.high)]
     return {
         "useUTC": True,

@@ -87,7 +87,8 @@ def _draw_trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
     lines = _lines(visit, chosen, compared, now_ms)
     counts = total(lines[0].bars.values())
     zone = locale.times(now_ms)
-    step = el("small", say.step.format(step=locale.span(chosen.span.bar_s), zone=zone))
+    notes = [say.step.format(step=locale.span(chosen.span.bar_s), zone=zone), *([say.band] if len(lines) == 1 else [])]
+    step = el("small", " · ".join(notes))
     heading = el("h2", say.title, step, class_="ut-heading")
     st.html(join(heading, _tiles(visit, chosen, counts, now_ms)))
     if not any(one.total_messages for line in lines for one in line.bars.values()):

@@ -16,6 +16,7 @@ class Stories(Words):
     shown = Phrase("{n} stories", "{n}篇报道")
     searched = Phrase("{n} of the newest {of} kept", "最新{of}篇中的{n}篇")
     copies = Phrase("told {n} times", "共出现{n}次")
+    source = Phrase("1 source", "1个来源")
     sources = Phrase("{n} sources", "{n}个来源")
     first_last = Phrase("{first} to {last}", "{first} 至 {last}")
     why = Phrase("Words that mattered", "关键词语")

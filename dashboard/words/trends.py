@@ -16,10 +16,7 @@ class Trends(Words):
     last_week = Phrase("{name}, a week before", "{name}（一周前）")
     copies = Phrase("{share} copies", "{share}为转载")
     before = Phrase("{value} in the {range} before", "此前{range}为{value}")
-    band = Phrase(
-        "of stories, with the 95 % credible band: the fewer stories, the wider",
-        "按报道计，附95%可信区间：报道越少区间越宽",
-    )
+    band = Phrase("bands hold 95 % and widen where stories are few", "色带为95%可信区间，报道越少越宽")
     low = Phrase("95 % from", "95%下限")
     high = Phrase("95 % to", "95%上限")
     price = Phrase("Price of {symbol}", "{symbol}价格")

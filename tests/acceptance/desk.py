@@ -64,13 +64,13 @@ class Desk:
         self.send([*told, *feeds.quiet_days(1 / 1440, "CALM", 1, at_ms + 12 * MINUTE_MS)])
 
     def alert(self, entity: str) -> Alert:
-        """The alert on a company, once there is one."""
+        """The alert on a company whose name has this in it, once there is one."""
         found = wait_until(lambda: self._found(entity), PATIENCE_S, f"an alert on {entity}")
         assert found is not None
         return found
 
     def _found(self, entity: str) -> Alert | None:
-        return next((one for one in self.alerts.list() if one.entity == entity and one.topic is None), None)
+        return next((one for one in self.alerts.list() if entity in (one.entity or "") and one.topic is None), None)
 
     def published(self, alert_id: str) -> list[Alert]:
         """What the ``alerts`` topic says of an alert, oldest first."""

@@ -33,7 +33,7 @@ def alert(desk: Desk) -> Alert:
     ]
     desk.house.send(NEWS, [Sent(0, HOSTILE[0].encode())])
     desk.send([*told, *feeds.quiet_days(1 / 1440, "CALM", 1, at_ms + 12 * MINUTE_MS)])
-    return desk.alert(HOSTILE_NAME)
+    return desk.alert("Evil")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_hostile_text_stays_text_and_leaves_the_page_whole(
 ) -> None:
     story = alert.evidence[0]
     filled = path.format(
-        entity=quote(HOSTILE_NAME), story=quote(story.position), t=story.published_ms, alert=quote(alert.id)
+        entity=quote(alert.entity or ""), story=quote(story.position), t=story.published_ms, alert=quote(alert.id)
     )
     page = viewer.open(desk.url + filled, width=PHONE)
     expect(page.locator(landmark).first).to_be_visible()
