@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream.baseline import Bools, CountBaseline, Floats, Ints
-from stream.detector import LOOKS, count_tail, lower_bar, overlap
-from undertone.rules import Rule
+from stream.detector import LOOKS, count_tail, overlap
 
 _SLACK = 1.001
 """So that a tail which rounds differently here and in the detector is looked at."""
@@ -19,18 +18,19 @@ _TURNS = (0, 14, 59)
 
 
 class Headroom:
-    """Of one rule and all series in one hour.
+    """Of one bar and all series in one hour.
 
     The expectation of a window moves within the hour. A count whose tail is too thick even under the lowest of them
     cannot stand out at any minute, nor can a smaller one (the tail grows with the mean and falls with the count); it
     is remembered, so that each series is judged once for each new height that it reaches.
     """
 
-    def __init__(self, rule: Rule, usual: CountBaseline) -> None:
-        self._bar = lower_bar(rule) * _SLACK
+    def __init__(self, usual: CountBaseline, bar: float, least: int) -> None:
+        """``bar`` is the largest tail that stands out, ``least`` the fewest stories that may."""
+        self._bar = bar * _SLACK
         self._lowest: Floats = np.min([usual.expected(overlap(minute)) for minute in _TURNS], axis=0)  # (3, series)
         self._dispersion = usual.dispersion
-        self._harmless: Ints = np.full(self._lowest.shape, (rule.min_stories - 1) // 2)
+        self._harmless: Ints = np.full(self._lowest.shape, least - 1)
 
     def exceeded(self, columns: Ints, counts: Ints) -> Bools:
         """Which series may stand out, (columns,).

@@ -6,7 +6,8 @@ may carry them from a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from stream.takeover import converted
 from stream.yardstick import Yardstick
 from undertone.messages import AlertState, Severity
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rule
-from undertone.trends import Series
+from undertone.trends import Counts, Series
 
 MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
@@ -30,6 +31,13 @@ LEAST_KNOWN_H = 3
 """Hours of a stream that must be known before surges are looked for: what is usual in its first is a guess."""
 
 Named = tuple[Series, detector.Reading]
+
+
+class _Rooms(NamedTuple):
+    """Of one rule: how many stories a series may have before it warns, and before an episode of it goes on."""
+
+    warns: Headroom
+    goes_on: Headroom
 
 
 class Lookout(Yardstick):
@@ -45,7 +53,8 @@ class Lookout(Yardstick):
         super().__init__()
         self.stream = stream
         self._scopes: dict[str, Bools] = {}
-        self._headroom: tuple[usual.Baselines, list[Headroom]] | None = None
+        self._headroom: tuple[usual.Baselines, list[_Rooms]] | None = None
+        self._calm: usual.Baselines | None = None
         self._shifts: tuple[int, list[Named]] | None = None
         self._gone: list[Episode] = []
         self.masks = Masks()
@@ -77,12 +86,14 @@ class Lookout(Yardstick):
     def _surging(self, minute: int) -> list[Named]:
         """What the surge rules see."""
         baselines = self._baselines(minute // 60)
-        if not self._acquainted():
+        if not self._acquainted() or self._calm is baselines:
             return []
         columns, negative, total = self.rings.windows()
         asked = self._asked(baselines, columns, negative, total)
         near = asked.any(axis=0)
         if not near.any():
+            # Without a new story windows only lose some: nothing can stand out in what is left of the hour.
+            self._calm = baselines
             return []
         columns = columns[near]
         found = detector.look(
@@ -96,6 +107,12 @@ class Lookout(Yardstick):
             asked[:, near],
         )
         return [(self.rings.names[columns[one.series]], one) for one in found]
+
+    def minute(self, minute: int, counts: Mapping[Series, Counts]) -> None:
+        """As any yardstick's."""
+        super().minute(minute, counts)
+        if counts:
+            self._calm = None
 
     def _acquainted(self) -> bool:
         """Whether enough is known of the stream for surges to be looked for."""
@@ -213,18 +230,16 @@ class Lookout(Yardstick):
     def _asked(self, baselines: usual.Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
         """Which series each surge rule asks about, since they may stand out under it, (rules, columns)."""
         if self._headroom is None or self._headroom[0] is not baselines:
-            by_kind = {True: baselines.negatives, False: baselines.totals}
-            self._headroom = (baselines, [Headroom(rule, by_kind[rule.negative]) for rule in self._surges])
+            self._headroom = (baselines, [_rooms(rule, baselines) for rule in self._surges])
         asked = np.zeros((len(self._surges), len(columns)), bool)
-        for place, (rule, room) in enumerate(zip(self._surges, self._headroom[1], strict=True)):
-            scope = self._scope(rule)[columns]
-            asked[place, scope] = room.exceeded(columns[scope], (negative if rule.negative else total)[:, scope])
+        for place, (rule, rooms) in enumerate(zip(self._surges, self._headroom[1], strict=True)):
+            counts, scope = negative if rule.negative else total, self._scope(rule)[columns]
+            asked[place, scope] = rooms.warns.exceeded(columns[scope], counts[:, scope])
+            going_on = [self.rings.column(one.series) for one in self.episodes.by_key.values() if one.rule == rule.name]
+            if going_on:
+                some = scope & np.isin(columns, going_on)
+                asked[place, some] |= rooms.goes_on.exceeded(columns[some], counts[:, some])
         return asked
-
-    def _near(self, baselines: usual.Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
-        """Which series may stand out under some surge rule, (columns,)."""
-        near: Bools = np.asarray(self._asked(baselines, columns, negative, total).any(axis=0))
-        return near
 
     @property
     def _surges(self) -> tuple[Rule, ...]:
@@ -244,7 +259,7 @@ class Lookout(Yardstick):
         """Let go of what was derived from the rules or the columns."""
         self._hourly = None
         self._scopes = {}
-        self._headroom = None
+        self._headroom = self._calm = None
         self._shifts = None
 
     def _mask(self, series: Series, reading: detector.Reading, minute: int) -> None:
@@ -252,3 +267,12 @@ class Lookout(Yardstick):
         if episode is None or minute - episode.started <= MASK_H * 60:
             first = minute - reading.window_s // 60 + 1
             self.masks.set(self.rings, series, range(first // 60, minute // 60 + 1), minute // 60)
+
+
+def _rooms(rule: Rule, baselines: usual.Baselines) -> _Rooms:
+    usually = baselines.negatives if rule.negative else baselines.totals
+    warns = 1.0 if rule.warning.p_count is None else rule.warning.p_count
+    return _Rooms(
+        Headroom(usually, warns, rule.min_stories),
+        Headroom(usually, detector.lower_bar(rule), (rule.min_stories + 1) // 2),
+    )

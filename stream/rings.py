@@ -61,6 +61,7 @@ class Rings:
         self._columns: dict[Series, int] = {}
         self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
         self._sums: Ints = np.zeros((4, len(WINDOWS_MIN), 64), np.int64)  # of the windows that end with the newest
+        self._filled = [False] * MINUTES  # rows of minutes in which something was counted
         self._newest: int | None = None
         self._hours: NDArray[np.int32] = np.zeros((2, KEPT_H, 64), np.int32)
         self._masked: NDArray[np.uint8] = np.zeros((KEPT_H, 64), np.uint8)  # from so many hours later on, 0 for never
@@ -91,8 +92,10 @@ class Rings:
         newest = self._advance(minute)
         row = minute % MINUTES
         first = sum(minute <= newest - length for length in WINDOWS_MIN)  # the windows from here on hold the minute
-        self._sums[:, first:] -= self._minutes[:, row][:, None]
-        self._minutes[:, row] = 0
+        if self._filled[row]:
+            self._sums[:, first:] -= self._minutes[:, row][:, None]
+            self._minutes[:, row] = 0
+        self._filled[row] = bool(counts)
         for one, cell in _with_entities(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
             if self._has_place(one):
@@ -106,8 +109,11 @@ class Rings:
         newest = minute if self._newest is None else self._newest
         for now in range(newest + 1, minute + 1):
             # What enters the widest window takes the row of what leaves it.
+            enters = now % MINUTES
             for place, length in enumerate(WINDOWS_MIN[:-1]):
-                self._sums[:, place] += self._minutes[:, now % MINUTES] - self._minutes[:, (now - length) % MINUTES]
+                leaves = (now - length) % MINUTES
+                if self._filled[enters] or self._filled[leaves]:
+                    self._sums[:, place] += self._minutes[:, enters] - self._minutes[:, leaves]
         self._newest = max(newest, minute)
         return self._newest
 

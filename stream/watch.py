@@ -30,6 +30,8 @@ from undertone.settings import Settings, variable
 from undertone.store import Store, connect
 
 POLL_S = 0.25
+FEW_MIN = 30
+"""So few minutes looked at in a round are no hurry: of a log that is read again, the next round has more at once."""
 STANDBY_S = 1.0
 KEEP_S = LEASE_TTL_S / 5
 STOP_S = 10.0
@@ -122,7 +124,7 @@ class Watch:
             if lost.is_set():
                 raise LeaseLostError("the lease ran out: another watcher may be in charge")
             self._follow(post, patrols.values())
-            if not sum(self._advance(name, patrol) for name, patrol in patrols.items()):
+            if sum(self._advance(name, patrol) for name, patrol in patrols.items()) < FEW_MIN:
                 stop.wait(POLL_S)
 
     def _advance(self, name: str, patrol: Patrol) -> int:
