@@ -18,7 +18,7 @@ BASE_PYTHON = $(shell for p in $(PYTHONS); do \
 	  && [ -n "$$f" ] && echo "$$f" && break; done)
 
 SYNC = $(UV) sync --locked --inexact --python "$$(cat .tools/python)"
-DEMO = --no-dev --extra embedded --extra dashboard
+DEMO = --no-dev --extra embedded --extra dashboard --extra api
 RUN = $(UV) run --no-sync
 PYTEST_ARGS ?=
 ARGS ?=

@@ -1,4 +1,4 @@
-"""The whole system on one machine: embedded servers where none are given, topics, worker, watch and dashboard.
+"""The whole system on one machine: embedded servers where none are given, topics, worker, watch, dashboard and API.
 
 Starts and stops them in order; the programs themselves are commands of ``undertone``. Not for a cluster: there each
 program runs by itself (``undertone worker`` …).
@@ -41,6 +41,7 @@ class Parts:
     kafka: bool = True
     valkey: bool = True
     dashboard: bool = True
+    api: bool = False
     workers: int = 1
 
 
@@ -93,6 +94,12 @@ class System:
     @property
     def dashboard_url(self) -> str:
         return f"http://127.0.0.1:{self.settings.dashboard_port}" if self._parts.dashboard else ""
+
+    @property
+    def api_url(self) -> str:
+        """Where the read API is; empty without one."""
+        scheme = "http" if self.settings.api_certfile is None else "https"
+        return f"{scheme}://{self.settings.api_host}:{self.settings.api_port}" if self._parts.api else ""
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Wait until a worker says that it scores.
@@ -155,6 +162,8 @@ class System:
         self._run("watch", "watch", {})
         if self._parts.dashboard:
             self._run("dashboard", "dashboard", {})
+        if self._parts.api:
+            self._run("api", "api", {})
         if self._servers:
             self._keeper = threading.Thread(target=self._keep_servers, name="undertone-servers", daemon=True)
             self._keeper.start()
@@ -186,6 +195,10 @@ class System:
                 settings.dashboard_port,
                 asked="dashboard_port" in asked,
                 variable="UNDERTONE_DASHBOARD_PORT",
+            )
+        if self._parts.api:
+            changes["api_port"] = self._ports.choose(
+                settings.api_host, settings.api_port, asked="api_port" in asked, variable="UNDERTONE_API_PORT"
             )
         return settings.model_copy(update=changes)
 

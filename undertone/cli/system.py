@@ -27,7 +27,7 @@ from undertone.cli.options import (
 from undertone.cli.output import notes
 
 if TYPE_CHECKING:
-    from undertone.settings import Settings
+    from undertone.system import System
 
 LOOK_S = 0.5
 
@@ -36,6 +36,9 @@ HealthPort = Annotated[
 ]
 DashboardPort = Annotated[
     int | None, typer.Option("--dashboard-port", help="Of the page (default 8501); 0: any.", show_default=False)
+]
+ApiPort = Annotated[
+    int | None, typer.Option("--api-port", help="Of the read API (default 8600); 0: any.", show_default=False)
 ]
 Webhook = Annotated[
     str | None, typer.Option("--webhook-url", help="Alertmanager v4 webhook for alerts.", show_default=False)
@@ -55,12 +58,16 @@ def up(
     webhook_url: Webhook = None,
     rules: RulesFile = None,
     dashboard_port: DashboardPort = None,
+    api_port: ApiPort = None,
     health_port: HealthPort = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers share the stream.")] = 1,
     dashboard: Annotated[bool, typer.Option(help="Show the page.")] = True,
+    api: Annotated[
+        bool | None, typer.Option(help="Serve the read API (default: if it is installed).", show_default=False)
+    ] = None,
     log_level: LogLevel = None,
 ) -> None:
-    """Run everything until Ctrl-C: worker, watch and page, and Kafka and Valkey where no address is given."""
+    """Run everything until Ctrl-C: worker, watch, page and API, and Kafka and Valkey where no address is given."""
     from undertone.settings import Settings
     from undertone.system import Parts, System
 
@@ -74,12 +81,17 @@ def up(
         webhook_url=webhook_url,
         rules=None if rules is None else rules.resolve(),
         dashboard_port=dashboard_port,
+        api_port=api_port,
         health_port=health_port,
         log_level=log_level,
     )
     given = chosen.model_fields_set
     parts = Parts(
-        kafka="bootstrap_servers" not in given, valkey="redis_url" not in given, dashboard=dashboard, workers=workers
+        kafka="bootstrap_servers" not in given,
+        valkey="redis_url" not in given,
+        dashboard=dashboard,
+        api=api_installed() if api is None else api,
+        workers=workers,
     )
     say = notes()
     with calm_end():
@@ -89,7 +101,7 @@ def up(
                 system.start()
             with say.status("Waiting for the worker …"):
                 system.wait_ready()
-            announce(system.settings, system.dashboard_url)
+            announce(system)
             while True:
                 system.check()
                 time.sleep(LOOK_S)
@@ -165,13 +177,22 @@ def dashboard(
     raise typer.Exit(run(settings(redis_url=redis_url, bootstrap_servers=bootstrap_servers, dashboard_port=port)))
 
 
-def announce(chosen: Settings, dashboard_url: str) -> None:
+def announce(system: System) -> None:
     """Say in a few lines that the system runs, and where."""
-    say = notes()
-    if dashboard_url:
-        say.print(f"The page is at [bold]{dashboard_url}[/bold]")
+    say, chosen = notes(), system.settings
+    if system.dashboard_url:
+        say.print(f"The page is at [bold]{system.dashboard_url}[/bold]", soft_wrap=True)
+    if system.api_url:
+        say.print(f"The API is at {system.api_url}", soft_wrap=True)
     say.print(f"Kafka: {chosen.bootstrap_servers}   Redis: {_without_password(chosen.redis_url)}", soft_wrap=True)
     say.print(f"Logs: {chosen.data / 'logs'}   Ctrl-C stops everything.", soft_wrap=True)
+
+
+def api_installed() -> bool:
+    """Whether the extra is there that the read API needs."""
+    from importlib.util import find_spec
+
+    return find_spec("fastapi") is not None and find_spec("uvicorn") is not None
 
 
 def prepare_servers(kafka: bool) -> None:

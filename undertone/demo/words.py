@@ -1,4 +1,4 @@
-"""The sentences of the demo: invented companies, our own templates. Data only; :mod:`undertone.demo_stream` draws.
+"""The sentences of the quiet days: invented companies, our own templates. Data only.
 
 No company here exists. A template's polarity is what an investor would feel, so that quiet days have both kinds.
 """
@@ -283,58 +283,3 @@ DETAILS: Templates = (
     "; trade group in {region} to comment on {day}",
 )
 """What half of the quiet news say besides, so that few of them are told in nearly the same words."""
-
-# The surge: a recall of electric cars by a carmaker that does not exist. Every sentence is told once or, on purpose,
-# copied; slots of its own keep the versions apart.
-SURGE_COMPANY = "HLDN"
-SURGE_SLOTS: dict[str, tuple[str, ...]] = {
-    "cars": ("240,000 electric cars", "its whole Aurel series", "a quarter of a million Aurel cars", "two model years"),
-    "fault": ("battery fires", "overheating cells", "faulty battery packs", "fire risk while charging"),
-    "place": ("Norway", "California", "Bavaria", "Quebec", "Korea", "the Netherlands", "Ontario", "Denmark", "Texas"),
-    "harm": ("two owners are hurt", "a garage burns down", "a car burns on a ferry", "a depot is evacuated"),
-    "cost": ("1.2 billion", "900 million", "as much as 2 billion", "half a year's profit", "1.6 billion"),
-}
-SURGE_NEWS: Templates = (
-    "{c} recalls {cars} over {fault}",
-    "{c} shares plunge {p}% after recall of {cars}",
-    "Safety agency in {place} opens probe of {c} after {harm}",
-    "{c} tells owners in {place} not to charge indoors as {fault} spread",
-    "{broker} cuts {c} to sell, sees recall cost of {cost}",
-    "{c} halts its line in {city} as {fault} come to light",
-    "Owners in {place} file lawsuit against {c} over {fault}",
-    "{c} knew of {fault} for months, former engineer says in {place}",
-    "Dealers in {place} stop selling {c} cars, fear of {fault} grows",
-    "{c} falls to its lowest in {n} months, recall may cost {cost}",
-    "Rating agency puts {c} on watch for a downgrade, recall bill of {cost}",
-    "Insurers in {place} refuse to cover {c} cars parked in garages",
-    "{c} withdraws its forecast, recall of {cars} weighs on cash",
-    "Ferry lines in {place} ban {c} electric cars after {harm}",
-    "{c} warns of a loss this quarter after recall, cost put at {cost}",
-    "Fire brigade in {place}: {harm}, a {c} car was charging",
-    "{c} bonds slump as investors count the recall, {cost} at risk",
-    "Prosecutors in {place} search {c} offices over {fault}",
-    "Rental firms in {place} return {c} cars, cancel orders after {fault}",
-    "{c} suppliers drop too, worst day in {n} weeks after recall",
-    "{c} cuts shifts in {city}, workers fear layoffs after recall",
-    "Consumer group in {place} calls {c} response to {fault} a failure",
-    "{broker}: trust in {c} is damaged, recall of {cars} only the start",
-    "Trading in {c} halts for {n} minutes after losses on recall news",
-    "{c} sued by shareholders in {city}, fraud claims over hidden {fault}",
-    "City of {city} takes {c} buses off the road after {harm}",
-    "{c} apologises as {harm} in {place}, shares sink further",
-    "Cheap fix for {c} fails in tests, {fault} return within {n} days",
-)
-SURGE_COMMENTS: Templates = (
-    "${s} recall is a disaster, {fault} and nobody at the hotline. {mood}",
-    "My ${s} Aurel smelled of smoke in the driveway, {harm} next door in {place}. Terrible.",
-    "Dumped all ${s} at a loss, this recall will cost {cost}. {mood}",
-    "${s} falls {p}% and management hides. Awful. {mood}",
-    "Short ${s}. {cars} recalled, lawsuits in {place} come next.",
-    "Who still buys ${s} after {harm}? Weak leadership, weak balance sheet.",
-    "Family in {place} cannot park their ${s} anywhere, afraid of {fault}. Shame.",
-    "${s} crash is not over, {broker} says {cost}. {mood}",
-    "Cancelled my Aurel order today, {fault} scare me. ${s} is in trouble.",
-    "Worst holding I ever had: ${s} drops {p}% in {n} minutes on the recall.",
-    "Dealer in {place} told me ${s} has no spare packs until spring. What a mess.",
-    "${s} bankruptcy talk is back, {cost} gone on a bad battery. {mood}",
-)

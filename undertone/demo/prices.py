@@ -1,0 +1,48 @@
+"""Prices of the invented companies, as a file of :mod:`undertone.prices`: hourly on weekdays, and events leave a mark.
+
+Pure and seeded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import random
+from collections.abc import Iterable, Iterator
+
+from undertone.demo.rhythm import HOUR_MS, is_weekend, mood
+from undertone.demo.stream import Event
+from undertone.demo.words import COMPANIES
+from undertone.messages import from_ms
+
+OPEN_HOURS = range(8, 21)
+STEP = 0.004
+"""Standard deviation of an hour's return."""
+LEAN = 0.001
+"""What a mood of 1 adds to it."""
+REACTION_H = 3
+"""Hours over which a price takes an event in."""
+
+
+def prices_csv(run: str, start_ms: int, end_ms: int, events: Iterable[Event]) -> str:
+    """Symbol, time and price of every company at each open hour of [start, end)."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["symbol", "time", "price"])
+    by_company = {one.episode.company: one for one in events}
+    for symbol, _, _ in COMPANIES:
+        rows.writerows(_walk(run, symbol, start_ms, end_ms, by_company.get(symbol)))
+    return text.getvalue()
+
+
+def _walk(run: str, symbol: str, start_ms: int, end_ms: int, event: Event | None) -> Iterator[tuple[str, str, str]]:
+    draw = random.Random(f"{run}-{symbol}-price")
+    level = math.log(draw.uniform(12, 240))
+    for at in range(-(-start_ms // HOUR_MS) * HOUR_MS, end_ms, HOUR_MS):
+        if is_weekend(at) or at // HOUR_MS % 24 not in OPEN_HOURS:
+            continue
+        level += draw.gauss(LEAN * mood(run, symbol, at), STEP)
+        if event is not None and 0 < at - event.begins <= REACTION_H * HOUR_MS:
+            level += math.log1p(event.episode.price) / REACTION_H
+        yield symbol, f"{from_ms(at):%Y-%m-%dT%H:%MZ}", f"{math.exp(level):.2f}"
