@@ -27,7 +27,11 @@ def alert(desk: Desk) -> Alert:
     at_ms = desk.now_ms + 10 * MINUTE_MS
     told = [
         msgspec.structs.replace(
-            one, text=f"{text} {one.text}", source=f"{text[:120]}{one.source}", author=HOSTILE[0][:100], url=HOSTILE_URL
+            one,
+            text=f"{text} {one.text}",
+            source=f"{text[:120]} {one.source}",
+            author=f"{HOSTILE[0]} {one.id}"[-200:],  # each a person of their own: one alone would not be believed
+            url=HOSTILE_URL,
         )
         for one, text in zip(feeds.surge(at_ms, HOSTILE_NAME), cycle(HOSTILE), strict=False)
     ]
