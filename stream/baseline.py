@@ -41,6 +41,7 @@ SHARE_PRIOR = 20.0
 """Stories that a series' own negative share must outweigh to leave the pooled share."""
 DEFAULT_SHARE = 0.3
 DEFAULT_SHARE_PRECISION = 10.0
+DEFAULT_CORRELATION = 1 / (1 + DEFAULT_SHARE_PRECISION)
 BLOCK = 64
 """Series that are fitted at a time: what is computed of so many stays in a core's cache."""
 
@@ -188,8 +189,10 @@ def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> S
     """The usual negative share of each series, as the Beta distribution that a window's own share is drawn from.
 
     The mean is shrunk to that of its kind. The precision comes from the pooled intra-class correlation of hourly
-    shares, ρ = Σ((k - ns)² - ns(1-s)) / Σn(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what the
-    uncertainty of the mean takes away.
+    shares, ρ = Σw((k - ns)² - ns(1-s)) / Σwn(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what the
+    uncertainty of the mean takes away. The weights w = 1 / n(1 + (n-1)ρ₀) are those of Williams (1982, Applied
+    Statistics 31): without them the few hours in which most is told, which are events, would say alone how far shares
+    go apart.
     """
     cells = np.nonzero((total > 0) & usable)  # the others add nothing
     column, n, k = cells[1], total[cells], negative[cells]
@@ -203,10 +206,11 @@ def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> S
         mean[of] = (negatives[of] + SHARE_PRIOR * pooled) / (totals[of] + SHARE_PRIOR)
         stories, share = n[here], mean[column[here]]
         spread = share * (1 - share)
-        excess = ((k[here] - stories * share) ** 2 - stories * spread).sum()
-        pairs = (stories * (stories - 1) * spread).sum()
-        prior = DISPERSION_PRIOR * 2
-        rho = np.clip((excess + prior / (1 + DEFAULT_SHARE_PRECISION)) / (pairs + prior), 0.005, 0.5)
+        weight = 1 / (stories * (1 + (stories - 1) * DEFAULT_CORRELATION))
+        excess = (((k[here] - stories * share) ** 2 - stories * spread) * weight).sum()
+        pairs = (stories * (stories - 1) * spread * weight).sum()
+        rho = (excess + DISPERSION_PRIOR * DEFAULT_CORRELATION) / (pairs + DISPERSION_PRIOR)
+        rho = np.clip(rho, 0.005, 0.5)
         variance = rho + 1 / (totals[of] + SHARE_PRIOR + 1)  # in units of s(1-s)
         precision[of] = np.maximum(1 / variance - 1, 0.5)
     return ShareBaseline(mean, precision)

@@ -125,3 +125,14 @@ def test_a_tail_of_a_busy_dispersed_series_is_as_rare_as_it_says_in_the_week_aft
         n = counts[hour].astype(np.int64)
         rare.append(count_tail(n, usual.expected(WHOLE_HOUR)[1], usual.dispersion[1]) < 1e-2)
     assert 0.005 < np.mean(rare) < 0.02  # .034 where residuals are taken from the weeks that the profile has learnt
+
+
+def test_one_great_event_does_not_widen_the_shares_of_all_series() -> None:
+    rng = np.random.default_rng(6)
+    total = rng.poisson(2.0, (HISTORY_H, 40)).astype(float)
+    negative = rng.binomial(total.astype(int), 0.1).astype(float)
+    kinds, usable = np.zeros(40, np.int64), np.ones_like(total, bool)
+    calm = fit_shares(negative, total, usable, kinds).precision.min()
+    total[100, 0] += 200.0
+    negative[100, 0] += 180.0
+    assert fit_shares(negative, total, usable, kinds).precision.min() > calm / 3  # 1.0 where hours weigh n²

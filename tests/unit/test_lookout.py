@@ -233,7 +233,7 @@ def test_memory_is_bounded_however_many_companies_a_feed_names(monkeypatch: pyte
     lookout = watched(NEGATIVE_SURGE, days=2)
     for minute in range(MINUTE, MINUTE + 26 * 60):
         if minute % 60 == 0:
-            lookout.hour(minute // 60 - 1, {EARNINGS: stories(1), Series("Earnings", f"E{minute}"): stories(1)})
+            lookout.hour(minute // 60 - 1, {EARNINGS: stories(0, 1), Series("Earnings", f"E{minute}"): stories(0, 1)})
         lookout.minute(minute, {EARNINGS: stories(0, 1), Series("Earnings", f"E{minute}"): stories(0, 1)})
         if minute % 20 == 0:
             lookout.look(minute, see)
