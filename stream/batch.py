@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from stream.evidence import EvidenceMemory, document
 from stream.stories import Told, fingerprints
 from stream.windows import Admission, Cell, admit, aggregate
-from undertone import messages
+from undertone import copies, messages
 from undertone.errors import ModelError, Rejected
-from undertone.keys import EVIDENCE_BUCKET_S
+from undertone.keys import DAY_S, EVIDENCE_BUCKET_S
 from undertone.messages import Message, Scored, Sentiment
 from undertone.store import Claim, Ownership, PartitionState, Run
 from undertone.text import clean
@@ -249,7 +249,11 @@ def reduce(
             continue
         topic, sentiment = labels[topic_of[place]], sentiment_of[place]
         cells.append(Cell(item.published_ms, topic, item.entities, sentiment, micro_of[place], verdict.opens_story))
-        if verdict.opens_story:
+        if not verdict.opens_story:
+            told = run.copies.setdefault(bucket(item.published_ms, DAY_S), {})
+            for name in copies.fields(verdict.story, item.message.source, item.published_ms):
+                told[name] = told.get(name, 0) + 1
+        else:
             start_s = bucket(item.published_ms, EVIDENCE_BUCKET_S)
             author = item.message.author
             if memory.admits(verdict.position, (prepared.stream, start_s, topic, sentiment), item.entities, author):

@@ -61,6 +61,7 @@ class Told:
     at_ms: int
     text: str
     entities: tuple[str, ...]
+    source: str = ""
     model: str = ""
     topic: str = ""
     sentiment: int = 1
@@ -83,6 +84,8 @@ class OracleResult:
     windows: dict[Cell, int] = field(default_factory=dict)
     watermarks: dict[tuple[str, int], int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    groups: list[list[Told]] = field(default_factory=list)
+    """Messages that tell one story, where there are several."""
     records: int = 0
     races: set[str] = field(default_factory=set)
     """Names of counters that depend on which partition was first, and are compared merged only."""
@@ -178,7 +181,14 @@ def judge(record: LogRecord, watermark: int, linker: Linker, settings: Settings)
     if not text:
         return "dead:empty-text", None, False
     at_ms = (datetime.fromisoformat(payload["published_at"]) - EPOCH) // timedelta(milliseconds=1)
-    told = Told(record, payload["id"], at_ms, text, linker.link(text, payload.get("entities", ())))
+    told = Told(
+        record,
+        payload["id"],
+        at_ms,
+        text,
+        linker.link(text, payload.get("entities", ())),
+        clean(payload["source"], 256),
+    )
     cut = len(raw.encode("utf-8", "replace")) > settings.max_text_bytes
     if at_ms > record.timestamp_ms + settings.future_tolerance_s * 1000:
         return "future", told, cut
@@ -288,6 +298,8 @@ def _openers(counted: list[Told], window_ms: int, result: OracleResult) -> Itera
             opener = group[0]
             copies = [told for told in group if told.at_ms - opener.at_ms <= window_ms]
             group = group[len(copies) :]
+            if len(copies) > 1:
+                result.groups.append(copies)
             partitions = len({told.record.partition for told in copies})
             # Copies of one partition and one time come in the log's order, whichever model scored each of them.
             ordered = partitions == len({told.at_ms for told in copies}) == 1
@@ -329,7 +341,38 @@ def compare(store: Store | Redis, result: OracleResult) -> list[str]:
         for cell in sorted({*stored_cells, *result.windows})
         if stored_cells.get(cell, 0) != result.windows.get(cell, 0)
     ]
-    return differences
+    return differences + compare_copies(redis, result)
+
+
+def compare_copies(redis: Redis, result: OracleResult) -> list[str]:
+    """Every difference in the counts of copies. A race may say which of a group owns the story, and it alone."""
+    stored: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for stream in sorted(result.merged):
+        for key in redis.scan_iter(match=f"ut:{{{stream}-*}}:copies:*", count=1000):
+            for name, n in _hash(redis, key.decode()).items():
+                owner, *cell = name.split("\t")
+                stored[owner][(key.decode(), *cell)] = int(n)
+    expected: dict[str, Counter[tuple[str, ...]]] = {}
+    for group in result.groups:
+        owners = [told for told in group if told.position in stored]
+        if len(owners) != 1:
+            return [f"{[told.position for told in group]}: {len(owners)} of these own the story, 1 expected"]
+        expected[owners[0].position] = Counter(
+            cell for told in group if told is not owners[0] for cell in _copy_cells(told)
+        )
+    return [
+        f"copies of {owner}: {dict(stored[owner])} stored, {dict(expected.get(owner, {}))} expected"
+        for owner in sorted({*stored, *expected})
+        if stored[owner] != expected.get(owner)
+    ]
+
+
+def _copy_cells(told: Told) -> Iterator[tuple[str, ...]]:
+    at_s = told.at_ms // 1000
+    key = f"ut:{{{told.record.stream}-{told.record.partition}}}:copies:{at_s - at_s % DAY}"
+    yield (key,)
+    yield key, "s", told.source
+    yield key, "h", str(at_s - at_s % HOUR)
 
 
 def read_windows(redis: Redis, streams: Sequence[str]) -> dict[Cell, int]:

@@ -22,6 +22,7 @@ STATE_TTL_S = 400 * DAY_S
 TOPICS_TTL_S = WINDOW_TTL_S[DAY_S]
 """A topic is known for as long as a window may hold it."""
 EVIDENCE_TTL_S = 35 * DAY_S
+COPIES_TTL_S = EVIDENCE_TTL_S
 STORY_TTL_S = 2 * DAY_S
 """Twice the story window, in wall time: a replay after a crash must still find its own claims."""
 WORKER_TTL_S = 30
@@ -43,6 +44,8 @@ EVIDENCE_PER_SERIES = 8
 EVIDENCE_PER_AUTHOR = 2
 """Of these, stories of one author."""
 EVIDENCE_PER_BUCKET = 4_000
+COPIES_PER_DAY = 60_000
+"""Fields that a partition has for the copies of a day; when they are taken, no other story's copies are counted."""
 SHADOW_BUCKET_S = 3_600
 SHADOW_EXAMPLES = 50
 """Examples of disagreement kept for each partition and hour of event time, first come first kept."""
@@ -75,6 +78,15 @@ def window(stream: str, partition: int, size_s: int, start_s: int) -> str:
 def evidence(stream: str, partition: int, start_s: int) -> str:
     """Hash: position → Evidence as JSON, for stories opened in five minutes of event time. EVIDENCE_TTL_S."""
     return f"{ROOT}:{{{stream}-{partition}}}:e:{start_s}"
+
+
+def copies(stream: str, partition: int, start_s: int) -> str:
+    """Hash: position of a story → its copies that were published in a day of event time. COPIES_TTL_S.
+
+    ``<position> TAB s TAB <source>`` and ``<position> TAB h TAB <start of an hour in seconds>`` count those of a source
+    and of an hour. The copies are of this partition; the story may be of another one.
+    """
+    return f"{ROOT}:{{{stream}-{partition}}}:copies:{start_s}"
 
 
 def story_tag(stream: str) -> str:
@@ -241,6 +253,7 @@ PATTERNS = (
     Pattern(f"{ROOT}:{{*}}:w:3600:*", "hash", WINDOW_TTL_S[3_600]),
     Pattern(f"{ROOT}:{{*}}:w:86400:*", "hash", WINDOW_TTL_S[DAY_S]),
     Pattern(f"{ROOT}:{{*}}:e:*", "hash", EVIDENCE_TTL_S),
+    Pattern(f"{ROOT}:{{*}}:copies:*", "hash", COPIES_TTL_S),
     Pattern(f"{ROOT}:{{stories-*}}:*", "hash", STORY_TTL_S),
     Pattern(f"{ROOT}:partitions:*", "set", STATE_TTL_S),
     Pattern(f"{ROOT}:labels", "hash", STATE_TTL_S),

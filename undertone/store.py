@@ -66,7 +66,8 @@ class Outcome(IntEnum):
 class Run:
     """A run of records of one partition, reduced to what is written; applied as a whole or not at all.
 
-    ``windows`` is keyed by (size in seconds, start in seconds), ``evidence`` by start in seconds.
+    ``windows`` is keyed by (size in seconds, start in seconds), ``evidence`` and ``copies`` by start in seconds; the
+    fields of copies are those of :func:`undertone.copies.fields`.
     """
 
     stream: str
@@ -79,6 +80,7 @@ class Run:
     counters: dict[str, int] = field(default_factory=dict)
     windows: dict[tuple[int, int], dict[str, int]] = field(default_factory=dict)
     evidence: dict[int, dict[str, str]] = field(default_factory=dict)
+    copies: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 class Store(Reader):
@@ -144,12 +146,17 @@ class Store(Reader):
         for start_s, documents in run.evidence.items():
             names.append(keys.evidence(run.stream, run.partition, start_s))
             evidence.append((len(names), keys.EVIDENCE_TTL_S, keys.EVIDENCE_PER_BUCKET, documents))
+        copies = []
+        for start_s, counts in run.copies.items():
+            names.append(keys.copies(run.stream, run.partition, start_s))
+            copies.append((len(names), keys.COPIES_TTL_S, keys.COPIES_PER_DAY, counts))
         body = {
             "state_ttl": keys.STATE_TTL_S,
             "set": run.state,
             "add": {f"c:{name}": n for name, n in run.counters.items() if n},
             "windows": windows,
             "evidence": evidence,
+            "copies": copies,
         }
         code, stored = cast(
             list[int],

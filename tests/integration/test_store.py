@@ -17,7 +17,7 @@ from stream.batch import Cursor, Record, claims, prepare, reduce, trim
 from stream.evidence import EvidenceMemory
 from stream.stories import SKETCH_SIZE, THRESHOLD, fingerprint
 from tests.oracle import LogRecord, compare, count
-from undertone import keys
+from undertone import copies, keys
 from undertone.entities import Linker
 from undertone.errors import StoreError
 from undertone.messages import Evidence, Sentiment, encode
@@ -82,6 +82,30 @@ def counted(store: Store) -> int:
 
 
 # The guarded write.
+
+
+def test_copies_are_counted_with_their_run_and_beyond_the_cap_only_those_of_known_stories(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "COPIES_PER_DAY", 6)
+    store.register("news", 3)
+    told = [evidence(0, 7_200), evidence(1, 7_200)]
+    first, second = (
+        dict.fromkeys((name for one in told[:n] for name in copies.fields(one.position, f"wire-{n}", at_ms)), 1)
+        for n, at_ms in ((1, 7_300_000), (2, 11_000_000))
+    )
+    for offset, counted in ((0, first), (0, first), (1, second)):
+        store.apply(copying(offset, counted))
+    assert copies.counts(store, told) == {told[0].position: 2, told[1].position: 1}
+    assert copies.of(store, told[0]) == copies.Copies(2, {"wire-1": 1, "wire-2": 1}, {7_200: 1, 10_800: 1})
+    assert store.redis.hlen(keys.copies("news", 3, 0)) == 6
+
+
+def copying(offset: int, counted: dict[str, int]) -> Run:
+    """A run of one record that is a copy."""
+    one = run(offset, offset)
+    one.copies = {0: counted}
+    return one
 
 
 def test_run_is_applied_once(store: Store) -> None:

@@ -1,14 +1,15 @@
 -- Apply one run of records of one partition, exactly once.
 --
 -- KEYS[1] state hash of the partition, or of its comparisons in shadow
--- KEYS[2..n] window and evidence hashes, all with the partition's hash tag
+-- KEYS[2..n] window, evidence and copies hashes, all with the partition's hash tag
 -- ARGV[1] first offset of the run         ARGV[2] last offset of the run
 -- ARGV[3] offset that the writer believes is stored (-1: none)
--- ARGV[4] epoch of the writer             ARGV[5] msgpack: {state_ttl, set, add, windows, evidence}
+-- ARGV[4] epoch of the writer             ARGV[5] msgpack: {state_ttl, set, add, windows, evidence, copies}
 --   set      {field: value}               state fields to set (watermark_ms, updated_ms)
 --   add      {field: integer}             state counters to increment
 --   windows  [[key index, ttl, {field: integer}]]
 --   evidence [[key index, ttl, cap, {position: json}]]
+--   copies   [[key index, ttl, cap, {field: integer}]], may be left out; beyond cap fields no new one is added
 --
 -- Returns {code, stored offset}:
 --    1 applied
@@ -36,6 +37,18 @@ for _, bucket in ipairs(body.evidence) do
   local room = bucket[3] - redis.call('HLEN', key)
   for position, json in pairs(bucket[4]) do
     if room > 0 then room = room - redis.call('HSETNX', key, position, json) end
+  end
+  redis.call('EXPIRE', key, bucket[2])
+end
+for _, bucket in ipairs(body.copies or {}) do
+  local key, fields = KEYS[bucket[1]], {}
+  for field in pairs(bucket[4]) do fields[#fields + 1] = field end
+  table.sort(fields) -- which of them find room must not hang on the order of a table
+  local room = bucket[3] - redis.call('HLEN', key)
+  for _, field in ipairs(fields) do
+    local known = redis.call('HEXISTS', key, field) == 1
+    if known or room > 0 then redis.call('HINCRBY', key, field, bucket[4][field]) end
+    if not known then room = room - 1 end
   end
   redis.call('EXPIRE', key, bucket[2])
 end
