@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NoReturn
 
+import redis
 import streamlit as st
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -21,6 +22,7 @@ from redis.retry import Retry
 
 from dashboard import access, brand
 from dashboard.access import Person
+from dashboard.kept import KEEPER
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join
 from dashboard.words.shell import Shell
@@ -30,6 +32,8 @@ from undertone.store import Store, connect
 
 RETRY_S = 3
 READ_TIMEOUT_S = 5.0
+PARTITIONS_S = 10.0
+PARTITIONS_MOST = 64
 
 _opening = threading.Lock()
 
@@ -45,13 +49,25 @@ def store(url: str) -> Store:
         return _open(url)
 
 
+class Shared(Store):
+    """One store for all visitors: it asks once in a while which partitions there are, and not for every read."""
+
+    def __init__(self, url: str, client: redis.Redis) -> None:
+        super().__init__(client)
+        self._url = url
+
+    def partitions(self, stream: str) -> list[int]:
+        read = partial(super().partitions, stream)
+        return KEEPER.get(self._url, "partitions", (self._url, stream), PARTITIONS_S, PARTITIONS_MOST, read)
+
+
 @lru_cache(maxsize=8)
 def _open(url: str) -> Store:
     client = connect(url)
     client.connection_pool.connection_kwargs.update(
         retry=Retry(NoBackoff(), 1), socket_timeout=READ_TIMEOUT_S, socket_connect_timeout=READ_TIMEOUT_S
     )
-    return Store(client)
+    return Shared(url, client)
 
 
 def settings(locale: Locale) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,12 @@ MOST_LOOKED_AT = 1_000
 """Alerts read for one page at most, however few of them are wanted."""
 
 _decoder = msgspec.json.Decoder(Alert)
+
+
+@lru_cache(maxsize=1_024)
+def decoded(raw: bytes) -> Alert:
+    """An alert as Redis keeps it. Pages and answers ask for the same ones again and again, which change seldom."""
+    return _decoder.decode(raw)
 
 
 class WantedAlerts(NamedTuple):
@@ -62,7 +69,7 @@ class AlertReader:
     def get(self, alert_id: str) -> Alert | None:
         """The alert of this id, or None."""
         raw = cast("bytes | None", self.redis.get(keys.alert(alert_id)))
-        return None if raw is None else _decoder.decode(raw)
+        return None if raw is None else decoded(raw)
 
     def page(self, wanted: WantedAlerts, after: AlertPlace | None, limit: int) -> AlertPage:
         """Up to ``limit`` wanted alerts after a place (None: from the newest on).
@@ -75,7 +82,7 @@ class AlertReader:
             rows = self._index(wanted, after)
             values = cast("list[bytes | None]", self.redis.mget([keys.alert(one.id) for one in rows]) if rows else [])
             for row, raw in zip(rows, values, strict=True):
-                alert = None if raw is None else _decoder.decode(raw)
+                alert = None if raw is None else decoded(raw)
                 if alert is not None and wanted.fits(alert):
                     if len(found) == limit:
                         last = found[-1]

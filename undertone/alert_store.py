@@ -14,6 +14,7 @@ import msgspec
 import redis
 
 from undertone import audit, keys
+from undertone.alert_reading import decoded
 from undertone.client import lua, pack
 from undertone.errors import InputError, StoreError
 from undertone.lifecycle import DONE, Act, Action, act, checked
@@ -73,7 +74,7 @@ class AlertStore(Outbox):
             if not ids:
                 break
             raws = self.raw(one.decode() for one in ids)
-            found += [alert for alert in map(_decoder.decode, raws.values()) if state is None or alert.state is state]
+            found += [alert for alert in map(decoded, raws.values()) if state is None or alert.state is state]
             begin += CHUNK
         return found[:limit]
 

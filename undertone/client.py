@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -66,6 +67,7 @@ def pipelined(client: redis.Redis, commands: Sequence[tuple[str | bytes, ...]]) 
     return replies
 
 
+@cache
 def lua(name: str) -> str:
     """The source of one of the scripts in ``undertone/lua``."""
     return (files("undertone") / "lua" / f"{name}.lua").read_text()
