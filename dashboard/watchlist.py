@@ -24,6 +24,7 @@ SPAN: Final = Range("1d", DAY, HOUR, HOUR)
 MOST_TOLD: Final = 6
 OFFERED: Final = 300
 KEPT_S: Final = 5.0
+MULTIPLE: Final = 3
 
 
 @kept(KEPT_S, most=256)
@@ -127,10 +128,7 @@ def _together(bars_and_before: tuple[Same[Totals], ...], locale: Locale) -> Html
 def _row(locale: Locale, name: Html, bars: list[Counts], before: Counts) -> Html:
     say, counts = Now(locale.language), total(bars)
     words = say.spark_watch.format(n=counts.total_stories, negative=counts.stories[0])
-    change = "–"
-    if before.total_stories:
-        ratio = counts.total_stories / before.total_stories - 1
-        change = f"{'▲' if ratio > 0 else '▼' if ratio < 0 else '='} {abs(ratio):.0%}"
+    change = _change(counts.total_stories, before.total_stories)
     cells = (
         locale.number(counts.total_stories),
         change,
@@ -143,3 +141,16 @@ def _row(locale: Locale, name: Html, bars: list[Counts], before: Counts) -> Html
         el("td", sparkline(bars, words)),
         *(el("td", cell, class_="ut-number") for cell in cells),
     )
+
+
+def _change(now: int, before: int) -> str:
+    """How a count compares with the one before it, in per cent or, from three times on, as a multiple.
+
+    >>> _change(11, 10), _change(5, 10), _change(59, 3), _change(3, 3), _change(4, 0)
+    ('▲ 10%', '▼ 50%', '▲ 20×', '= 0%', '–')
+    """
+    if not before:
+        return "–"
+    ratio = now / before
+    mark = "▲" if ratio > 1 else "▼" if ratio < 1 else "="
+    return f"{mark} {ratio:.0f}×" if ratio >= MULTIPLE else f"{mark} {abs(ratio - 1):.0%}"
