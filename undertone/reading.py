@@ -13,7 +13,7 @@ import msgspec
 import redis
 
 from undertone import keys
-from undertone.client import pipelined
+from undertone.client import lua, pipelined
 from undertone.messages import Evidence
 from undertone.trends import METRICS, Counts, Series, buckets, fields_of
 
@@ -35,6 +35,8 @@ class PartitionState:
 
 
 WIDTH: Final = len(METRICS)
+MINUTES_AT_ONCE = 120
+"""Minutes of one partition that Redis reads at one go."""
 FIELDS_LOOKED_AT = 100_000
 """Fields of a window that Redis looks through at one go, in a few milliseconds."""
 
@@ -44,6 +46,7 @@ class Reader:
 
     def __init__(self, client: redis.Redis) -> None:
         self.redis = client
+        self._present = client.register_script(lua("present"))
 
     def state(self, stream: str, partition: int) -> PartitionState:
         """What is stored of one partition; offset -1 if nothing is."""
@@ -131,6 +134,9 @@ class Reader:
         self, stream: str, size_s: int, start_ms: int, end_ms: int, wanted: Sequence[Series] | None
     ) -> Iterator[tuple[int, Sequence[Any]]]:
         """By window start what each partition holds: its hash, or the values of the wanted series' fields."""
+        if wanted is None and size_s == min(keys.SIZES_S):
+            yield from self._minute_cells(stream, size_s, buckets(start_ms, end_ms, size_s))
+            return
         starts, partitions = buckets(start_ms, end_ms, size_s), self.partitions(stream)
         fields = None if wanted is None else [name for one in wanted for name in fields_of(one)]
         commands: list[tuple[str | bytes, ...]] = []
@@ -142,6 +148,22 @@ class Reader:
         width = len(partitions)
         for place, start in enumerate(starts):
             yield start, [raw for raw in replies[place * width : (place + 1) * width] if raw]
+
+    def _minute_cells(
+        self, stream: str, size_s: int, starts: range
+    ) -> Iterator[tuple[int, Sequence[Mapping[bytes, bytes]]]]:
+        """The hashes that there are, by window start: of minutes few have something in each partition."""
+        found: dict[int, list[Mapping[bytes, bytes]]] = {start: [] for start in starts}
+        pipe = self.redis.pipeline(transaction=False)
+        for partition in self.partitions(stream):
+            prefix = keys.window(stream, partition, size_s, 0)[:-1]
+            for place in range(0, len(starts), MINUTES_AT_ONCE):
+                some = starts[place : place + MINUTES_AT_ONCE]
+                self._present(keys=[prefix], args=[some.start, size_s, len(some)], client=pipe)
+        for reply in cast("list[list[Any]]", pipe.execute()):
+            for start, cells in zip(reply[::2], reply[1::2], strict=True):
+                found[start].append(dict(zip(cells[::2], cells[1::2], strict=True)))
+        yield from found.items()
 
     def models(self, stream: str, size_s: int, start_ms: int, end_ms: int) -> dict[int, dict[str, int]]:
         """Messages by window start and model version; shows where a new model took over."""
