@@ -144,7 +144,7 @@ class _Walk:
         ringing = self._ringing[episode.key]
         at = from_ms((minute + 1) * MINUTE_MS)
         ringing.told.append(News(at, change.what.value, change.quiet, episode.severity))
-        ringing.stories.update(one.position for one in self._stories.evidence(rows))
+        ringing.stories.update(self._stories.positions(rows))
         if episode.severity is not ringing.alert.severity:
             ringing.alert = msgspec.structs.replace(ringing.alert, severity=episode.severity)
 
@@ -154,7 +154,8 @@ class _Walk:
             self._stream,
             minute,
             change,
-            stories=self._stories.evidence(rows),
+            stories=self._stories.shown(rows),
+            sources=self._stories.sources(rows),
             messages=self._lookout.messages(change.episode.series, change.reading),
             models=self._stories.models(minute),
             before=None,

@@ -30,6 +30,9 @@ WINDOWS_MIN = tuple(seconds // 60 for seconds in WINDOWS_S)
 LOOKS = len(WINDOWS_S)
 MOST_SUMMED = 2_048
 PORTION = 256
+TERMS = 64
+NO_MORE = 1e-14
+"""Part of a sum that may be left out."""
 
 LOWER_BAR = 10.0
 """An episode goes on while the count tail is within this factor of the warning threshold."""
@@ -85,9 +88,9 @@ def count_tail(n: Ints, mean: Floats, dispersion: Floats) -> Floats:
 def share_tail(k: Ints, n: Ints, mean: Floats, precision: Floats) -> Floats:
     """P(K ≥ k) of a beta-binomial of n draws with shapes mean·precision and (1-mean)·precision.
 
-    Up to MOST_SUMMED draws it sums the mass C(n,j) B(j+a, n-j+b) / B(a,b) from k to n in logarithms, each from the one
-    before (Johnson, Kemp & Kotz, §6.2.2); beyond them it is the tail, at k - 1/2, of the beta distribution with the
-    mean and variance of K / n, which lies within a tenth of it down to 1e-5.
+    Up to MOST_SUMMED draws it sums the mass C(n,j) B(j+a, n-j+b) / B(a,b) from k to n, or what is below k, each from
+    the one before (Johnson, Kemp & Kotz, §6.2.2); beyond them it is the tail, at k - 1/2, of the beta distribution with
+    the mean and variance of K / n, which lies within a tenth of it down to 1e-5.
     """
     k, n, mean, precision = np.broadcast_arrays(*map(np.atleast_1d, (k, n, mean, precision)))
     a = np.clip(mean, 1e-6, 1 - 1e-6) * precision
@@ -114,14 +117,39 @@ def _portions(wanted: Bools, k: Ints, n: Ints) -> list[Ints]:
 
 
 def _summed(k: Ints, n: Ints, a: Floats, b: Floats) -> Floats:
-    first = special.betaln(k + a, n - k + b) - special.betaln(a, b) - special.betaln(k + 1, n - k + 1) - np.log(n + 1)
-    j = k + np.arange(int((n - k).max()))[:, None]  # (terms - 1, series)
-    inside = j < n
-    rest = np.where(inside, n - j, 1)
-    steps = np.log(rest * (j + a)) - np.log((j + 1) * (rest - 1 + b))
-    mass = np.exp(first + np.cumsum(np.where(inside, steps, 0.0), axis=0))
-    result: Floats = np.exp(first) + np.where(inside, mass, 0.0).sum(axis=0)
-    return result
+    """The sum from the side of k on which there is less, so that it soon comes to an end."""
+    upper = k * (a + b) > n * a
+    at, more = np.where(upper, k, k - 1), np.where(upper, n - k, k - 1)
+    first = (
+        special.betaln(at + a, n - at + b) - special.betaln(a, b) - special.betaln(at + 1, n - at + 1) - np.log(n + 1)
+    )
+    # Going down from j to j - 1 is going up from n - j to n - j + 1 with a and b changed over.
+    at, a, b = np.where(upper, at, n - at), np.where(upper, a, b), np.where(upper, b, a)
+    falls = bool((np.minimum(a, b) >= 1).all())  # then each ratio of two masses is below the one before
+    total, mass = np.ones(len(k)), np.ones(len(k))
+    for begin in range(0, int(more.max(initial=0)), TERMS):
+        j = at + begin + np.arange(min(TERMS, int(more.max()) - begin))[:, None]  # (terms, series)
+        left = np.maximum(n - j, 0.0)
+        ratio = left * (j + a) / ((j + 1) * np.maximum(left - 1 + b, 1e-300))
+        masses = mass * np.cumprod(ratio, axis=0)
+        total += masses.sum(axis=0)
+        mass, last = masses[-1], ratio[-1]
+        if falls and (mass * last <= NO_MORE * (1 - last) * total).all():
+            break
+    some = np.exp(first) * total
+    return np.where(upper, some, 1 - some)
+
+
+def _overlap(minute: int) -> Floats:
+    within = minute % 60 + 1  # minutes of the watched hour that are over
+    oldest = within + np.arange(7) * 60  # age in minutes at which each hour began
+    newest = np.maximum(oldest - 60, 0)
+    lengths = np.array(WINDOWS_MIN)[:, None]
+    parts: Floats = np.clip(np.minimum(oldest, lengths) - newest, 0, None) / 60
+    return parts
+
+
+_OVERLAPS = np.stack([_overlap(minute) for minute in range(60)])
 
 
 def overlap(minute: int) -> Floats:
@@ -129,11 +157,7 @@ def overlap(minute: int) -> Floats:
 
     Column ``j`` is the hour ``j`` before that of the minute.
     """
-    within = minute % 60 + 1  # minutes of the watched hour that are over
-    oldest = within + np.arange(7) * 60  # age in minutes at which each hour began
-    newest = np.maximum(oldest - 60, 0)
-    lengths = np.array(WINDOWS_MIN)[:, None]
-    parts: Floats = np.clip(np.minimum(oldest, lengths) - newest, 0, None) / 60
+    parts: Floats = _OVERLAPS[minute % 60]
     return parts
 
 

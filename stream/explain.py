@@ -30,6 +30,7 @@ def explain(
     messages: int,
     models: Sequence[str],
     before: Alert | None,
+    sources: int | None = None,
 ) -> Alert:
     """The alert after a change.
 
@@ -41,6 +42,7 @@ def explain(
         messages: Messages in that window, copies included.
         models: Versions of the model that scored the last day, in the order in which they took over.
         before: The alert as it was, None if it is new.
+        sources: How many sources the stories have, where only those that may be shown are given.
     """
     episode, reading = change.episode, change.reading
     at = from_ms((minute + 1) * 60_000)
@@ -54,7 +56,8 @@ def explain(
             notifications=episode.notifications,
         )
     low, high = _interval(reading)
-    sources = len({one.source for one in stories})
+    if sources is None:
+        sources = len({one.source for one in stories})
     chosen = sorted(stories, key=lambda one: (-one.p, one.published_ms, one.position))[:EVIDENCE_SHOWN]
     return Alert(
         id=alert_id(stream, episode),

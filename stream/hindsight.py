@@ -39,7 +39,6 @@ class Hindsight(Lookout):
     def hot(self, hour: int) -> Bools:
         """At which minutes of an hour a surge may begin, (60,); the recording counts the series that matter in it."""
         recording = self.recording
-        recording.reach(hour * HOUR_MIN + HOUR_MIN - 1)
         self._slow(hour)
         if not self._acquainted():
             recording.choose(hour, np.zeros(0, np.int64))
@@ -108,9 +107,9 @@ class Hindsight(Lookout):
         """As that of the watch, worked out once: no column of a recording changes."""
         known = self._covered.get(rule.name)
         if known is None:
-            covers = [rule.covers(self.stream, *series) for series in self.recording.all_names]
+            covers = [rule.covers(self.stream, *series) for series in self.recording.names]
             known = self._covered[rule.name] = np.array(covers, bool)
-        return known[: len(self.rings)]
+        return known
 
 
 def _by_minute(baseline: CountBaseline, columns: Ints) -> CountBaseline:

@@ -6,6 +6,7 @@ Windows and hours are counted for all series at once, and only of the series tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -21,24 +22,21 @@ NEGATIVE = SENTIMENTS.index(Sentiment.NEGATIVE)
 
 
 class Recording(Rings):
-    """Rings that are moved over a log by :meth:`reach`, where others are written.
-
-    As in the others a series has a column from the minute on in which it is first spoken of.
-    """
+    """Rings that are moved over a log, where others are written. All series have their columns from the beginning."""
 
     def __init__(self, log: ScoredLog) -> None:
         super().__init__()
         self._log = log
         self._mentions = mentions(log)
         self._minute = log.published_ms // MINUTE_MS
-        self.all_names = [*self.names, *self._mentions.names]
-        self._all_kinds = np.array([*range(KINDS), *map(kind_of, self._mentions.names)], np.int64)
-        self._met = self._minute[self._mentions.first]  # not decreasing
+        self.names += self._mentions.names
+        self.kinds = np.array([*range(KINDS), *map(kind_of, self._mentions.names)], np.int64)
         self._columns = {one: KINDS + place for place, one in enumerate(self._mentions.names)}
-        width = len(self.all_names)
+        width = len(self.names)
         self._hours = np.zeros((2, KEPT_H, width), np.int32)
         self._masked = np.zeros((KEPT_H, width), np.uint8)
         self._starts = np.searchsorted(self._mentions.series, np.arange(len(self._mentions.names) + 1))
+        self._published: Ints = log.published_ms[self._mentions.message]
         self._by_hour()
         self._by_minute()
         self.minute = 0
@@ -49,7 +47,7 @@ class Recording(Rings):
         told = self._mentions
         opens = self._log.opens[told.message]
         message, series = told.message[opens], told.series[opens]
-        width = len(self.all_names)
+        width = len(self.names)
         code = self._minute[message] // HOUR_MIN * width + series + KINDS
         order = np.argsort(code, kind="stable")
         cells, at, total = np.unique(code[order], return_index=True, return_counts=True)
@@ -63,9 +61,9 @@ class Recording(Rings):
         """The stories of every series in the order of time."""
         told = self._mentions
         opens = self._log.opens[told.message]
-        both = told.message[opens] * len(self.all_names) + told.series[opens] + KINDS
+        both = told.message[opens] * len(self.names) + told.series[opens] + KINDS
         both.sort()
-        message, self._story_column = np.divmod(both, len(self.all_names))
+        message, self._story_column = np.divmod(both, len(self.names))
         self._story_minute = self._minute[message]
         self._story_negative: Bools = self._log.sentiment[message] == NEGATIVE
 
@@ -77,13 +75,6 @@ class Recording(Rings):
         """As that of the other rings."""
         told = np.searchsorted(self._story_minute, (minute - MINUTES + 1, minute + 1))
         return bool(told[0] < told[1])
-
-    def reach(self, minute: int) -> None:
-        """Know the series that have been spoken of by the end of ``minute``."""
-        known = KINDS + int(np.searchsorted(self._met, minute, side="right"))
-        if known > len(self.names):
-            self.names.extend(self.all_names[len(self.names) : known])
-            self.kinds = self._all_kinds[:known]
 
     def remember(self, hour: int) -> None:
         """Put one hour of the log into history."""
@@ -106,7 +97,7 @@ class Recording(Rings):
             Their columns, and their most negative and most stories in each window, (3, columns) each.
         """
         told = slice(*np.searchsorted(self._story_minute, (hour * HOUR_MIN - MINUTES + 1, (hour + 1) * HOUR_MIN)))
-        width = len(self.all_names)
+        width = len(self.names)
         negative = np.bincount(self._story_column[told][self._story_negative[told]], minlength=width)
         total = np.bincount(self._story_column[told], minlength=width)
         columns = np.flatnonzero((negative >= least[0]) | (total >= least[1]))
@@ -157,10 +148,24 @@ class Recording(Rings):
 
     def rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
         """The messages of a series that were published in [begin, end), copies included."""
-        rows = self._mentions.message[self._starts[column - KINDS] : self._starts[column - KINDS + 1]]
-        low, high = np.searchsorted(self._log.published_ms[rows], (begin_ms, end_ms))
-        result: Ints = rows[low:high]
+        first, last = self._starts[column - KINDS : column - KINDS + 2]
+        low, high = first + np.searchsorted(self._published[first:last], (begin_ms, end_ms))
+        result: Ints = self._mentions.message[low:high]
         return result
+
+    def kept_rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
+        """Of these those that are kept as evidence."""
+        message, published, starts = self._kept
+        first, last = starts[column - KINDS : column - KINDS + 2]
+        low, high = first + np.searchsorted(published[first:last], (begin_ms, end_ms))
+        return message[low:high]
+
+    @cached_property
+    def _kept(self) -> tuple[Ints, Ints, Ints]:
+        """The messages that are kept as evidence by series, when they were published, and where each series begins."""
+        there = self._log.kept[self._mentions.message]
+        ends = np.concatenate([[0], np.cumsum(there)])
+        return self._mentions.message[there], self._published[there], ends[self._starts]
 
     def _running(self, hour: int, columns: Ints) -> Ints:
         """Running sums of negative and all stories by minute, (2, minutes + 1, columns).
@@ -169,7 +174,7 @@ class Recording(Rings):
         """
         first = hour * HOUR_MIN - MINUTES
         told = slice(*np.searchsorted(self._story_minute, (first, first + MINUTES + HOUR_MIN)))
-        place = np.full(len(self.all_names), -1, np.int64)
+        place = np.full(len(self.names), -1, np.int64)
         place[columns] = np.arange(len(columns))
         column = place[self._story_column[told]]
         wanted = column >= 0

@@ -12,10 +12,10 @@ REFIT_AT_H = 0
 
 
 def _ages() -> frozenset[int]:
-    """The ages in hours at which a young stream is fitted: whenever it is an eighth older, until that is a day."""
+    """The ages in hours at which a young stream is fitted: whenever it is a quarter older, until that is a day."""
     ages, age = [0], 0
-    while max(age // 8, 1) < DAY_H:
-        age += max(age // 8, 1)
+    while max(age // 4, 1) < DAY_H:
+        age += max(age // 4, 1)
         ages.append(age)
     return frozenset(ages)
 
@@ -26,7 +26,7 @@ _YOUNG = _ages()
 def due(hour: int, first: int | None, takeovers: Sequence[Takeover]) -> int:
     """The hour for which the fit was due that holds in ``hour``; it knows what came before it, and no more.
 
-    It is due daily; in a stream's first days, each time it is an eighth older; and when a new model has counted for an
+    It is due daily; in a stream's first days, each time it is a quarter older; and when a new model has counted for an
     hour, then hourly in the first day of one that had no shadow. What is due daily or hourly holds from the next hour
     on, the rest at once.
 

@@ -74,22 +74,20 @@ class ScoredLog:
         )
 
     @cached_property
-    def sources(self) -> Codes:
-        """(n,) the same number for the same source, -1 for none."""
+    def sources(self) -> tuple[Codes, tuple[str, ...]]:
+        """(n,) which source each message has, and their names; one without has that of no name."""
         return self._codes("source")
 
     @cached_property
     def authors(self) -> Codes:
         """(n,) the same number for the same author, -1 for none."""
-        return self._codes("author")
+        codes, names = self._codes("author")
+        return np.array([place if name else -1 for place, name in enumerate(names)], np.int32)[codes]
 
     @cached_property
     def models(self) -> tuple[Codes, tuple[str, ...]]:
         """(n,) which model scored each message, and their versions."""
-        if "model" not in self.table.column_names:
-            return np.zeros(len(self), np.int32), ("",)
-        codes, names = _encoded(self.table["model"])
-        return codes, tuple(map(str, names))
+        return self._codes("model")
 
     @cached_property
     def kept(self) -> Bools:
@@ -119,6 +117,21 @@ class ScoredLog:
             for row in rows.tolist()
         ]
 
+    def positions(self, begin: int, end: int) -> NDArray[np.object_]:
+        """(end - begin,) what names each message of these rows."""
+        column = self._told.get("position")
+        if column is None:
+            return np.array([_unnamed(row) for row in range(begin, end)], object)
+        given = column[begin:end].to_pylist()
+        return np.array([one or _unnamed(row) for row, one in enumerate(given, begin)], object)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(n,) the probability of each message's sentiment; 0 where it is not told."""
+        if "p" not in self.table.column_names:
+            return np.zeros(len(self))
+        return np.asarray(pc.fill_null(pc.cast(self.table["p"], pa.float64()), 0.0).to_numpy())
+
     @cached_property
     def _told(self) -> dict[str, pa.Array]:
         """What evidence shows besides, each column in one piece, since a cell is asked for at a time."""
@@ -130,7 +143,7 @@ class ScoredLog:
 
     def _evidence(self, row: int, told: dict[str, Any], stream: str) -> Evidence:
         mentioned = slice(*np.searchsorted(self.mentioning, (row, row + 1)))
-        position = str(told.get("position") or f"row {row}")
+        position = str(told.get("position") or _unnamed(row))
         return Evidence(
             position=position,
             id=str(told.get("id") or position),
@@ -147,11 +160,16 @@ class ScoredLog:
             model=str(told.get("model") or ""),
         )
 
-    def _codes(self, name: str) -> Codes:
+    def _codes(self, name: str) -> tuple[Codes, tuple[str, ...]]:
+        """(n,) the place of what a column holds in what it may hold; of a column that is not there nothing."""
         if name not in self.table.column_names:
-            return np.full(len(self), -1, np.int32)
+            return np.zeros(len(self), np.int32), ("",)
         codes, names = _encoded(self.table[name])
-        return np.array([place if name else -1 for place, name in enumerate(names)] or [-1], np.int32)[codes]
+        return codes, tuple(map(str, names)) or ("",)
+
+
+def _unnamed(row: int) -> str:
+    return f"row {row}"
 
 
 _TOLD = ("position", "id", "source", "author", "url", "text", "p", "model")
@@ -161,14 +179,12 @@ _TOLD = ("position", "id", "source", "author", "url", "text", "p", "model")
 class Mentions:
     """Which messages speak of which series, by series: (k,) series, not decreasing, and the (k,) messages of each.
 
-    ``names`` are ordered by when each series is first spoken of, as the watch meets them, and ``first`` is the message
-    that does so.
+    ``names`` are ordered by when each series is first spoken of.
     """
 
     series: Ints
     message: Ints
     names: tuple[Series, ...]
-    first: Ints
 
 
 def mentions(log: ScoredLog) -> Mentions:
@@ -177,7 +193,6 @@ def mentions(log: ScoredLog) -> Mentions:
     rows = np.arange(len(log))
     topic = log.topic[log.mentioning].astype(np.int64)
     entity = log.entity.astype(np.int64) + 1
-    # Within one message the watch meets its topic, then each company under it and over all.
     code = np.concatenate([log.topic.astype(np.int64) * wide, topic * wide + entity, len(log.topics) * wide + entity])
     message = np.concatenate([rows, log.mentioning, log.mentioning])
     size = (len(log.topics) + 1) * wide
@@ -197,7 +212,7 @@ def mentions(log: ScoredLog) -> Mentions:
     both = column[code] * max(len(log), 1) + message  # one sort of numbers is ten times faster than one by two keys
     both.sort()
     series, message = np.divmod(both, max(len(log), 1))
-    return Mentions(series, message, names, first[by_sight])
+    return Mentions(series, message, names)
 
 
 def from_table(table: pa.Table) -> ScoredLog:

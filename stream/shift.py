@@ -92,8 +92,9 @@ def shifted(
     least = (rule.warning.change or 0.0) / 2
     standing = wanted & (n * 2 >= rule.min_stories) & above & (share - usual.mean >= max(least, 1e-9))
     readings = []
-    for column in np.flatnonzero(standing).tolist():
-        p = _tail(int(k[column]), int(n[column]), usual, column)
+    columns = np.flatnonzero(standing)
+    tails = share_tail(k[columns].astype(int), n[columns].astype(int), usual.mean[columns], usual.precision[columns])
+    for column, p in zip(columns.tolist(), tails.tolist(), strict=True):
         if p > min((rule.warning.p_share or 1.0) * LOWER_BAR, 1.0):
             continue
         risen, enough = float(share[column] - usual.mean[column]), n[column] >= rule.min_stories
@@ -118,13 +119,6 @@ def shifted(
             )
         )
     return readings
-
-
-def _tail(k: int, n: int, usual: ShareBaseline, column: int) -> float:
-    found = share_tail(
-        np.array([k]), np.array([n]), usual.mean[column : column + 1], usual.precision[column : column + 1]
-    )
-    return float(found[0])
 
 
 def _holds(bars: Thresholds, p_share: float, change: float) -> bool:

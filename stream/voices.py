@@ -8,11 +8,12 @@ writes otherwise under each is many authors.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stream.baseline import Ints
 from stream.detector import LOOKS, SURGES, Reading, count_tail, share_tail
 from stream.episode import Seen
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_SERIES
@@ -27,7 +28,7 @@ file a dozen pieces on one event before anybody else has it."""
 MANY_SOURCES = 3
 
 
-def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Collection[int] = ()) -> Seen:
+def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Set[int] = frozenset()) -> Seen:
     """What the alert states ask of the stories behind a reading.
 
     Args:
@@ -36,31 +37,54 @@ def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Coll
         sources: Distinct sources of all stories kept of the stream in the widest window.
         full: Starts, in seconds, of the five minutes in which the stream's evidence had no room left.
     """
-    sources_of = {one.source for one in stories}
-    return Seen(
+    codes: dict[str, int] = {}
+    authors = [-1 if one.author is None else codes.setdefault(one.author, len(codes)) for one in stories]
+    return seen_of(
         frozenset(one.position for one in stories),
-        len(sources_of),
-        tier,
-        counted([one.author for one in stories], alone=len(sources_of) == 1 and sources >= MANY_SOURCES),
-        complete([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], full),
+        own_sources=len({one.source for one in stories}),
+        authors=np.array(authors, np.int64),
+        starts=np.array([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], np.int64),
+        sources=sources,
+        tier=tier,
+        full=full,
     )
 
 
-def counted(authors: Iterable[Hashable | None], *, alone: bool) -> int:
-    """How many stories count, given the author of each, None for one without.
+def seen_of(
+    positions: frozenset[str],
+    *,
+    own_sources: int,
+    authors: NDArray[np.integer],
+    starts: Ints,
+    sources: int,
+    tier: int,
+    full: Set[int],
+) -> Seen:
+    """As :func:`seen`, of n stories that are known by their columns.
+
+    ``own_sources`` is how many sources they have, ``authors`` (n,) a number for each author, -1 for none, and
+    ``starts`` (n,) the beginning of the five minutes of each in seconds.
+    """
+    alone = own_sources == 1 and sources >= MANY_SOURCES
+    return Seen(positions, own_sources, tier, counted(authors, alone=alone), complete(starts, full))
+
+
+def counted(authors: NDArray[np.integer], *, alone: bool) -> int:
+    """How many stories count, given a number for the author of each, -1 for one without.
 
     ``alone`` says that one source tells them all, in a stream of MANY_SOURCES.
     """
-    by_author = Counter(authors)
-    anonymous = by_author.pop(None, 0)
-    if alone and not by_author:
+    by_author = np.unique(authors[authors >= 0], return_counts=True)[1]
+    anonymous = int(np.count_nonzero(authors < 0))
+    if alone and not len(by_author):
         anonymous = min(anonymous, SOURCE_STORIES)
-    return anonymous + sum(min(n, AUTHOR_STORIES) for n in by_author.values())
+    return anonymous + int(np.minimum(by_author, AUTHOR_STORIES).sum())
 
 
-def complete(starts: Iterable[int], full: Collection[int] = ()) -> bool:
+def complete(starts: Ints, full: Set[int] = frozenset()) -> bool:
     """Whether there was room for more, given the five minutes of each story and those without any room."""
-    return all(n < EVIDENCE_PER_SERIES and start not in full for start, n in Counter(starts).items())
+    there, n = np.unique(starts, return_counts=True)
+    return bool((n < EVIDENCE_PER_SERIES).all()) and full.isdisjoint(there.tolist())
 
 
 def counting(reading: Reading, found: Seen) -> int:

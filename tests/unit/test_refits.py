@@ -22,13 +22,13 @@ def test_the_daily_fit_is_that_of_midnight_and_holds_from_one_in_the_morning_on(
     assert [hour for hour in range(MIDNIGHT, MIDNIGHT + 48) if in_course(hour, [])] == [MIDNIGHT, MIDNIGHT + 24]
 
 
-def test_a_young_stream_is_fitted_whenever_it_is_an_eighth_older() -> None:
+def test_a_young_stream_is_fitted_whenever_it_is_a_quarter_older() -> None:
     begin = MIDNIGHT + 5
     found = dues(begin, begin + 300, begin)
-    assert found[:18] == [*range(5, 21), 21, 21]
+    assert found[:11] == [*range(5, 14), 13, 15]
     ages = [one - 5 for one in dict.fromkeys(found)]
     steps = [(after - before, before) for before, after in pairwise(ages)]
-    assert all(step <= max(age // 8, 1) for step, age in steps)
+    assert all(step <= max(age // 4, 1) for step, age in steps)
     assert found[-1] % 24 == 0
 
 
