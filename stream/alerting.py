@@ -11,12 +11,12 @@ it in the rules file, never by one after it: news that a surge is negative is no
 
 An alert that fires may belong to an incident that people know of (:mod:`stream.incidents`). Then it is there to be
 seen, and nobody is called, unless it is worse, twice as large, or comes from a better tier of source than what they
-were told.
+were told. Growth in the first two hours after people were told is no news: what is there by then must double.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from stream.detector import WINDOWS_S, Reading
 from stream.episode import Change, Episode, Key, See, Seen, What, alert_id, incident_id
@@ -33,8 +33,8 @@ HOLD_MIN = 1
 """Minutes for which a condition must have held before it fires."""
 RESOLVE_MIN = 30
 """An episode is over once its series has been under the lower bar for this long."""
-QUIET_MIN = 15
-"""Event minutes between two notifications about mere growth."""
+QUIET_MIN = 120
+"""Event minutes for which growth is no news: an alert fires at the onset, and any surge grows from there."""
 UPDATE_MIN = 5
 """The figures of an open alert are brought up to date this often."""
 RECHECK_MIN = 360
@@ -125,17 +125,19 @@ class Episodes:
         if reading.severity is Severity.CRITICAL and episode.severity is Severity.WARNING:
             seen = see(reading.rule, episode.series, reading.window_s)
             if reading.wide > episode.checked_stories and _enough_sources(reading, seen):
-                known = any(one.severity is Severity.CRITICAL for one in self._told(episode))
+                known = any(one.severity is Severity.CRITICAL for _, one in self._told(episode))
                 episode.severity = Severity.CRITICAL
                 return [self._notify(What.ESCALATED, episode, reading, minute, seen.tier, quiet=known)]
             episode.checked_stories = max(reading.wide, episode.checked_stories)
-        if reading.wide >= 2 * episode.notified_stories and self._doubled(episode, reading, minute):
+        if minute - episode.notified < QUIET_MIN:
+            episode.notified_stories = max(episode.notified_stories, reading.wide)
+        elif reading.wide >= 2 * episode.notified_stories and self._doubled(episode, reading, minute):
             tier = see(reading.rule, episode.series, reading.window_s).tier
             return [self._notify(What.GROWN, episode, reading, minute, tier)]
         if minute - episode.updated >= UPDATE_MIN and reading.severity is not None:
             tier = see(reading.rule, episode.series, reading.window_s).tier
             better = 0 < tier < episode.tier
-            if better and all(tier < one.tier for one in self._told(episode) if one.tier):
+            if better and all(tier < one.tier for _, one in self._told(episode) if one.tier):
                 return [self._notify(What.NEW_TIER, episode, reading, minute, tier)]
             episode.tier = _best(episode.tier, tier)
             episode.updated = minute
@@ -192,27 +194,35 @@ class Episodes:
         changes = []
         for episode, reading, seen in fired:
             episode.incident = incidents[episode.name]
-            told = list(self._told(episode))
+            told = [one for _, one in self._told(episode)]
             worse = episode.severity is Severity.CRITICAL and all(one.severity is Severity.WARNING for one in told)
             better = seen.tier > 0 and all(seen.tier < one.tier for one in told)
             quiet = bool(told) and not (worse or better or self._doubled(episode, reading, minute))
             changes.append(self._notify(What.FIRED, episode, reading, minute, seen.tier, quiet=quiet))
         return changes
 
-    def _told(self, episode: Episode) -> Iterator[Told]:
-        """What people were told of an episode's incident by its own rule and those before it."""
+    def _told(self, episode: Episode) -> list[tuple[int, Told]]:
+        """What people were told of an episode's incident by its own rule and those before it, by each rule's place."""
         order, incident = self._order(episode.rule), episode.incident or episode.name
         everyone: tuple[Episode | Past, ...] = (*self.by_key.values(), *self.past)
+        found = []
         for one in everyone:
             rule = one.name.split("\t")[0]
             known = one.told if (one.incident or one.name) == incident else None
             if known is not None and rule in self._rules and self._order(rule) <= order:
-                yield known
+                found.append((self._order(rule), known))
+        return found
 
     def _doubled(self, episode: Episode, reading: Reading, minute: int) -> bool:
-        """Whether there are twice as many stories as people were told of, and not too soon after."""
-        told = [*self._told(episode)] or [Told(episode.severity, episode.notified_stories, episode.notified, 0)]
-        most, last = max(one.stories for one in told), max(one.minute for one in told)
+        """Whether there are twice as many stories as people were told of, and not too soon after.
+
+        Rules count different stories: where a more telling one has told of the incident, it is for that one to say.
+        """
+        order, told = self._order(episode.rule), self._told(episode)
+        if any(place < order for place, _ in told):
+            return False
+        known = [one for _, one in told] or [Told(episode.severity, episode.notified_stories, episode.notified, 0)]
+        most, last = max(one.stories for one in known), max(one.minute for one in known)
         return reading.wide >= 2 * most and minute - last >= QUIET_MIN
 
     def _notify(

@@ -110,14 +110,38 @@ def test_the_id_depends_on_rule_series_stream_and_first_minute_only() -> None:
     assert len(alert_id("news", first)) == 16
 
 
-def test_growth_is_told_again_only_when_doubled_and_not_too_soon() -> None:
+def test_growth_is_told_again_once_what_was_there_after_the_quiet_time_has_doubled() -> None:
     episodes = Episodes(RULES)
     fire(episodes, wide=5)
-    assert episodes.step(T + 3, [(ACME, reading(wide=30))], unseen) == []
-    changes = episodes.step(T + 1 + QUIET_MIN, [(ACME, reading(wide=10))], unseen)
-    assert [one.what for one in changes] == [What.GROWN]
-    later = episodes.step(T + 1 + 3 * QUIET_MIN, [(ACME, reading(wide=19))], unseen)
-    assert What.GROWN not in [one.what for one in later]
+    quiet_until = T + 1 + QUIET_MIN
+    assert episodes.step(quiet_until - 1, [(ACME, reading(None, wide=30))], unseen) == []
+    assert episodes.step(quiet_until, [(ACME, reading(None, wide=59))], unseen) == []
+    (change,) = episodes.step(quiet_until + 1, [(ACME, reading(None, wide=60))], unseen)
+    assert (change.what, change.quiet) == (What.GROWN, False)
+    later = quiet_until + 1 + QUIET_MIN
+    assert episodes.step(later, [(ACME, reading(None, wide=119))], unseen) == []
+    assert [one.what for one in episodes.step(later + 1, [(ACME, reading(None, wide=120))], unseen)] == [What.GROWN]
+
+
+def test_of_an_incident_that_is_known_as_negative_more_volume_is_no_news() -> None:
+    episodes, stories = Episodes(RULES), Stories(ACME="abcd")
+    episodes.step(T, [(ACME, reading())], stories)
+    (fired,) = episodes.step(T + 1, [(ACME, reading())], stories)
+    assert not fired.quiet
+    negative_alone = {NEGATIVE_SURGE: "abcd", VOLUME_SURGE: "abcdefghijkl"}
+
+    def see(rule: Rule, series: Series, window_s: int) -> Seen:
+        return Seen(frozenset(negative_alone[rule]), 1)
+
+    heard = []
+    for minute in range(T + 2, T + 2 * QUIET_MIN):
+        volume = reading(rule=VOLUME_SURGE, wide=40 + minute - T)
+        heard += [
+            (one.what, one.quiet)
+            for one in episodes.step(minute, [(ACME, reading(None)), (ACME, volume)], see)
+            if one.what is not What.UPDATED
+        ]
+    assert heard == [(What.FIRED, True)]
 
 
 def test_a_warning_escalates_once_and_at_once_when_the_sources_are_there() -> None:
