@@ -7,7 +7,8 @@ A series whose condition holds is pending until it has held for two looks. Then 
 already out covers it: a topic, an entity and the entity under the topic usually ring on the same stories. Of those
 that are due at one look the most surprising goes first, and the rest are held back while at least
 ``COVERED`` of their stories are evidence of alerts that are out. A rule is covered by itself and by the rules before
-it in the rules file, never by one after it: news that a surge is negative is not old because the surge is known.
+it in the rules file, never by one after it: news that a surge is negative is not old because the surge is known. Nor is
+a company covered by a topic: whom a surge is about is news.
 
 An alert that fires may belong to an incident that people know of (:mod:`stream.incidents`). Then it is there to be
 seen, and nobody is called, unless it is worse, twice as large, or comes from a better tier of source than what they
@@ -164,7 +165,7 @@ class Episodes:
             mine = see(reading.rule, episode.series, reading.window_s)
             others: set[str] = set()
             for other in out:
-                if self._order(other.rule) <= order:
+                if self._order(other.rule) <= order and (other.entity or not episode.entity):
                     others |= self._stories(other, wide, see)
             episode.checked, episode.checked_stories = minute, reading.wide
             if _covered(mine.positions, others):

@@ -164,6 +164,19 @@ def test_entity_topic_and_both_on_the_same_stories_are_one_notification() -> Non
     assert episodes.by_key["negative-surge", "", "ACME"].phase is AlertState.PENDING
 
 
+def test_a_topic_does_not_hide_whom_its_stories_are_about_and_people_are_called_once() -> None:
+    episodes, stories = Episodes(RULES), Stories(ACME="abcd", Earnings="abcde")
+    episodes.step(T, [(EARNINGS, reading())], stories)
+    heard = []
+    for minute in range(T + 1, T + 4):
+        heard += episodes.step(minute, [(EARNINGS, reading()), (ACME, reading())], stories)
+    assert [(one.what, one.episode.series, one.quiet) for one in heard] == [
+        (What.FIRED, EARNINGS, False),
+        (What.FIRED, ACME, True),
+    ]
+    assert len({incident_id("news", one.episode) for one in heard}) == 1
+
+
 def test_a_series_with_stories_of_its_own_is_told_beside_another() -> None:
     episodes, stories = Episodes(RULES), Stories(ACME="abcd", BUST="wxyz")
     ringing = [(ACME, reading()), (OTHER, reading())]
