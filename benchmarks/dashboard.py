@@ -53,6 +53,7 @@ MIX: Final = {
 }  # fmt: skip
 """Of 20 viewers."""
 LIVE_S: Final = 15.0
+IDLE_S: Final = 5.0
 
 
 class Cost(NamedTuple):
@@ -68,8 +69,8 @@ class Cost(NamedTuple):
     parts: int
 
 
-def cost(server: Server, page: Page, times: int, live_s: float) -> Cost:
-    """Measure one page, alone."""
+def cost(server: Server, page: Page, times: int, live_s: float, idle_ms: float) -> Cost:
+    """Measure one page, alone. ``idle_ms`` is what the server takes in a second without any viewer."""
     with Viewer(server.port, page.path, page.query) as viewer:
         first = _spent(server, viewer.rerun)
         reruns = [_spent(server, viewer.rerun) for _ in range(times)]
@@ -77,7 +78,7 @@ def cost(server: Server, page: Page, times: int, live_s: float) -> Cost:
         each = [median(found) for found in parts.values()]
         before = server.cpu_ms()
         ticks = len(viewer.watch(live_s, click_s=10 * live_s))
-        live = (server.cpu_ms() - before) / max(1, ticks)
+        live = (server.cpu_ms() - before - idle_ms * live_s) / ticks
     return Cost(first, median(reruns), mean(each), max(each), live, len(parts))
 
 
@@ -145,12 +146,16 @@ def main() -> None:
         with served(valkey.url, Path(home)) as server, going_on(month):
             with Viewer(server.port, "", "") as viewer:
                 viewer.rerun()  # imports
+            before = server.cpu_ms()
+            time.sleep(IDLE_S)
+            idle_ms = (server.cpu_ms() - before) / IDLE_S
             heads = f"{'first':>9}{'rerun':>9}{'again':>9}{'dearest':>9}{'live':>9}{'parts':>7}"
             print(f"\n{'CPU of the server, ms':42}{heads}")
             for name, page in PAGES.items():
-                found = cost(server, page, options.times, LIVE_S)
+                found = cost(server, page, options.times, LIVE_S, idle_ms)
                 figures = "".join(f"{figure:9.1f}" for figure in found[:-1])
                 print(f"{name:42}{figures}{found.parts:7d}", flush=True)
+            print(f"{'the server alone, a second':42}{idle_ms:9.1f}")
             together(server, options.seconds)
             if options.paints:
                 painted(server, options.paints)

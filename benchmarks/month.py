@@ -32,8 +32,8 @@ RECENT: Final = {60: 6 * 3_600, 300: 2 * keys.DAY_S, 3_600: 30 * keys.DAY_S, key
 """For how long, s, windows of each size are written: as far back as the ranges of the pages reach into them."""
 STORIES, STORY_DAYS = 12_000, 7
 ALERTS, OPEN_ALERTS = 200, 8
-A_SECOND: Final = 20
-"""Series that each stream counts in a second, once the month is over."""
+A_SECOND: Final = 3
+"""Messages of each stream in a second, once the month is over; every fourth second one of them is kept as a story."""
 WORDS: Final = "shares outlook profit bank deal rates court oil chip growth cut raise miss beat fine".split()
 
 Windows = dict[tuple[int, int], dict[str, int]]
@@ -78,14 +78,15 @@ class Month:
         return sum(len(found) for each in cells.values() for found in each.values())
 
     def second(self, at_ms: int) -> None:
-        """One second more: each stream counts some series, and keeps a story, in one of its partitions."""
+        """One second more: each stream counts some series in one of its partitions, and keeps a story now and then."""
         for stream, count in PARTITIONS.items():
             place = (stream, self._draw.randrange(count))
             windows: Windows = {(size, bucket(at_ms, size)): defaultdict(int) for size in keys.SIZES_S}
             for one in self._draw.sample(self.series, A_SECOND):
                 for window in windows.values():
                     self._count(window, one, 1)
-            self._apply(place, at_ms, windows, [self._story(place, at_ms)])
+            kept = at_ms // 1000 % 4 == 0
+            self._apply(place, at_ms, windows, [self._story(place, at_ms)] if kept else ())
 
     def beat(self) -> None:
         """Say that a worker is well, for half a minute."""
@@ -124,15 +125,24 @@ class Month:
         outcome, self._offsets[place] = self._store.apply(run)
         assert outcome is Outcome.APPLIED, outcome
 
+    def fire(self, number: int) -> str:
+        """One alert more, numbered from ALERTS on; returns its id."""
+        one = self._alert(number, "news", [self._story(("news", 0), NOW_MS)])
+        self._publish("news", [one])
+        return one.id
+
     def _alerts(self, stories: Mapping[tuple[str, int], Sequence[Evidence]]) -> None:
-        alerts = AlertStore(self._store.redis)
-        token = alerts.take_lease("bench")
-        assert token is not None, "a watch holds the lease"
         for stream in PARTITIONS:
             mine = [self._alert(n, stream, stories[stream, 0]) for n in range(ALERTS) if n % 2 == (stream == "news")]
-            told = [Publication(one, None, "fired") for one in mine]
-            assert alerts.publish(token, stream, NOW_MS // 60_000, told, {}) is None
-        alerts.drop_lease(token)
+            self._publish(stream, mine)
+
+    def _publish(self, stream: str, alerts: Sequence[Alert]) -> None:
+        store = AlertStore(self._store.redis)
+        token = store.take_lease("bench")
+        assert token is not None, "a watch holds the lease"
+        told = [Publication(one, None, "fired") for one in alerts]
+        assert store.publish(token, stream, NOW_MS // 60_000, told, {}) is None
+        store.drop_lease(token)
 
     def _alert(self, number: int, stream: str, stories: Sequence[Evidence]) -> Alert:
         one, fired = self._draw.choice(self.series), from_ms(NOW_MS) - timedelta(minutes=5 + 200 * number)

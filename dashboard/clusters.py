@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dashboard.kept import made
 from undertone.messages import Evidence
@@ -50,6 +51,12 @@ def clustered(stories: Sequence[Evidence]) -> tuple[Cluster, ...]:
     found = [
         Cluster(tuple(same[n] for n in group))
         for same in by_company.values()
-        for group in clusters([one.text for one in same])
+        for group in _groups(tuple(one.text for one in same))
     ]
     return tuple(sorted(found, key=lambda one: (-one.last_ms, one.first.position)))
+
+
+@lru_cache(maxsize=1_024)
+def _groups(texts: tuple[str, ...]) -> list[list[int]]:
+    # A new story is of one company: the groups of all others are as they were.
+    return clusters(texts)

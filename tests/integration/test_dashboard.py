@@ -176,6 +176,22 @@ def test_a_company_counts_the_same_by_topic_and_alone(store: Store, redis_url: s
     assert windows.by_entity(ranked, "")["FB"] == total(windows.by_topic(ranked, "FB").values())
 
 
+@pytest.mark.parametrize("entity", ["", "FB"])
+def test_bars_are_the_windows_added_up_whatever_their_age(store: Store, redis_url: str, entity: str) -> None:
+    seed.seed(store)
+    asked, span = Asked(("news",), entity=entity), ranges.parse("1d", seed.NOW_MS)
+    series = asked.series(TOPICS)
+    cells = store.windows("news", span.window_s, *span.bounds_ms(seed.NOW_MS), series=series)
+    bars = windows.bars(redis_url, asked, TOPICS, span, seed.NOW_MS)
+    for start, counts in bars.items():
+        inside = range(start, start + span.bar_s, span.window_s)
+        assert counts == total(one for at in inside for one in cells.get(at, {}).values())
+    assert store.totals("news", span.window_s, *span.bounds_ms(seed.NOW_MS), series) == {
+        at: total(found.values()) for at, found in cells.items()
+    }
+    assert cells
+
+
 def test_last_week_is_the_same_bars_a_week_earlier(store: Store, redis_url: str) -> None:
     seed.seed(store, days=9)
     news, day, week_s = Asked(("news",)), ranges.parse("1d", seed.NOW_MS), 7 * 86_400

@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 from scipy.stats import beta
 
 from dashboard import posterior, ranges
-from dashboard.kept import RETRY_S, Keeper
+from dashboard.kept import RETRY_S, Keeper, made
 from dashboard.locale import Locale
 from dashboard.ranges import MOST_BARS, NAMED, cover
-from dashboard.trend_chart import Line, Mark, Trend, option
+from dashboard.trend_chart import Line, Mark, Trend, drawn, option
+from dashboard.windows import Age, Ages
 from undertone.errors import StoreError
 from undertone.keys import SIZES_S, WINDOW_TTL_S
 from undertone.trends import Counts
@@ -94,6 +95,16 @@ def test_an_alert_is_marked_on_the_chart_only_if_it_is_in_the_range() -> None:
     inside, before = Mark(start_ms + 60_000, end_ms, True), Mark(0, 60_000, False)
     series = option(trend(inside, before), Locale())["series"]
     assert [area[0]["xAxis"] for area in series[0]["markArea"]["data"]] == [inside.start_ms]
+
+
+def test_a_chart_is_drawn_again_only_when_what_it_shows_has_changed() -> None:
+    one = trend()
+    assert drawn(one, Locale()) is drawn(one, Locale())
+    assert drawn(one, Locale()) == option(one, Locale())
+    assert drawn(trend(), Locale("zh")) == option(trend(), Locale("zh"))
+    line = one.lines[0]
+    more = Line(line.name, line.bars | {one.starts_s[1]: Counts(stories=(2, 0, 0))})
+    assert drawn(Trend(one.starts_s, [more]), Locale()) != drawn(one, Locale())
 
 
 def test_the_chart_shows_the_clocks_of_the_reader() -> None:
@@ -181,3 +192,48 @@ def test_the_least_used_value_goes_first() -> None:
         source.get(key, most=2)
     assert source.get("a", most=2) == 1
     assert source.get("b", most=2) == 4
+
+
+def test_an_answer_that_did_not_change_stays_the_same_object() -> None:
+    answers = iter(([1, 2], [1, 2], [3]))
+    now_s = [0.0]
+    keeper = Keeper(lambda: now_s[0])
+    found = []
+    for at in (0.0, 5.0, 10.0):
+        now_s[0] = at
+        found.append(keeper.get(URL, "kind", "key", 3.0, 8, lambda: next(answers)))
+    assert found == [[1, 2], [1, 2], [3]]
+    assert found[0] is found[1]
+
+
+def test_what_was_made_is_made_again_only_of_another_object_or_for_another_reader() -> None:
+    calls = []
+
+    @made(most=8)
+    def page(read: list[int], language: str) -> str:
+        calls.append((read, language))
+        return f"{read} {language}"
+
+    one, equal = [1], [1]
+    assert [page(one, "en"), page(one, "en"), page(one, "zh"), page(equal, "en")] == ["[1] en"] * 2 + [
+        "[1] zh",
+        "[1] en",
+    ]
+    assert [language for _, language in calls] == ["en", "zh", "en"]
+
+
+@given(st.integers(0, 60 * 24 * 40), st.integers(1, 60 * 24), st.sampled_from(SIZES_S))
+def test_the_pieces_of_a_range_tile_it_and_grow_older_to_the_left(ago_min: int, count: int, size_s: int) -> None:
+    ages = Ages.at(NOW_MS, size_s)
+    end_ms = (NOW_MS // 1000 // size_s + 1) * size_s * 1000 - ago_min * 60 // size_s * size_s * 1000
+    at = start_ms = end_ms - count * size_s * 1000
+    last = Age.SETTLED
+    for age, begin, stop in ages.pieces(start_ms, end_ms):
+        assert begin == at < stop
+        assert begin % (size_s * 1000) == 0
+        assert last.value <= age.value
+        assert all(ages.of(start) is age for start in range(begin, stop, size_s * 1000))
+        at, last = stop, age
+    assert at == end_ms
+    if not ago_min:
+        assert last is Age.OPEN

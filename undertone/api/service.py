@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from undertone.alert_reading import AlertReader
 from undertone.api.admission import Desk, Rate
+from undertone.api.counted import Counted
 from undertone.api.problems import refused
 from undertone.client import connect
 from undertone.entities import Linker
@@ -47,6 +48,7 @@ class Service:
         )
         self.desk = Desk(self.client, Rate(settings.api_burst, settings.api_per_minute), closed=closed)
         self.alerts = AlertReader(self.client)
+        self.counted = Counted(lambda: self.reader, clock)
         self.linker = Linker.load(settings.entities_file)
         self.names = {company.symbol: company.name for company in self.linker.companies}
         self.prices = None if settings.prices is None else Prices.load(settings.prices)

@@ -17,7 +17,7 @@ from undertone.api.service import Service, service
 from undertone.api.steps import plan
 from undertone.keys import DAY_S
 from undertone.messages import from_ms, to_ms
-from undertone.trends import Counts, Series, bucket, total
+from undertone.trends import Counts, Series, bucket
 
 DEFAULT_RANGE_MS = DAY_S * 1000
 
@@ -49,7 +49,7 @@ def trends(request: Request, query: Annotated[TrendsQuery, Query()]) -> Response
     # Before the counts: a window that models know and counts do not is younger, not wrong.
     place = (query.stream, chosen.size_s, chosen.start_ms, chosen.end_ms)
     models = reader.models(*place) if query.models else {}
-    windows = reader.windows(*place, series=series) if series else {}  # no worker has started yet
+    counted = ours.counted.totals(*place, series, complete_ms) if series else {}  # no worker has started yet
     shape = shapes.Trends(
         stream=query.stream,
         topic=topic,
@@ -59,9 +59,8 @@ def trends(request: Request, query: Annotated[TrendsQuery, Query()]) -> Response
         step=chosen.step,  # type: ignore[arg-type]
         complete_until=None if complete_ms < 0 else from_ms(complete_ms),
         buckets=tuple(
-            _bucket(start, chosen.size_s, total(cells.values()), models.get(start, {}) if query.models else None)
-            for start, cells in sorted(windows.items())
-            if cells
+            _bucket(start, chosen.size_s, counts, models.get(start, {}) if query.models else None)
+            for start, counts in sorted(counted.items())
         ),
     )
     return answer(request, shape, settled=0 <= chosen.end_ms <= complete_ms)
