@@ -163,12 +163,13 @@ class Episodes:
         for episode, reading in due:
             order = self._order(episode.rule)
             mine = see(reading.rule, episode.series, reading.window_s)
-            others: set[str] = set()
-            for other in out:
-                if self._order(other.rule) <= order and (other.entity or not episode.entity):
-                    others |= self._stories(other, wide, see)
             episode.checked, episode.checked_stories = minute, reading.wide
-            if _covered(mine.positions, others):
+            others = (
+                other
+                for other in _likeliest(episode, out)
+                if self._order(other.rule) <= order and (other.entity or not episode.entity)
+            )
+            if _covered(mine.positions, (self._stories(other, wide, see) for other in others)):
                 continue
             if not stands(reading, mine):
                 episode.checked_stories = 0  # look again at once: other voices may join at any minute
@@ -265,8 +266,19 @@ def _worth_checking(episode: Episode, reading: Reading, minute: int) -> bool:
     return episode.checked < 0 or grown or minute - episode.checked >= RECHECK_MIN
 
 
-def _covered(mine: frozenset[str], others: set[str]) -> bool:
-    return bool(mine) and len(mine & others) >= COVERED * len(mine)
+def _likeliest(episode: Episode, out: Iterable[Episode]) -> list[Episode]:
+    """Those that are out, those first that may well have the stories of an episode."""
+    return sorted(out, key=lambda other: (other.entity != episode.entity) + (other.topic != episode.topic))
+
+
+def _covered(mine: frozenset[str], others: Iterable[frozenset[str]]) -> bool:
+    """Whether others together have COVERED of the stories; they are asked until that is known."""
+    known: set[str] = set()
+    for stories in others if mine else ():
+        known |= mine & stories
+        if len(known) >= COVERED * len(mine):
+            return True
+    return False
 
 
 def _depth(episode: Episode) -> int:
