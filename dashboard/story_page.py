@@ -1,4 +1,4 @@
-"""One story in full: its text, how it is judged and how sure that is, its tellings, and the words that mattered."""
+"""One story in full: its text, how sure the judgement is, its copies and tellings, and the words that mattered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import address, explained, guard, story_reads
+from dashboard import address, explained, guard, story_copies, story_reads
 from dashboard.clusters import Cluster, clustered
 from dashboard.locale import Locale, percent
 from dashboard.markup import Html, el, join, outward, plain
@@ -32,6 +32,7 @@ def draw(visit: Visit, position: str) -> None:
     st.html(join(el("p", back, class_="ut-facts"), _head(visit, story, say)))
     with guard.calm(visit.locale):
         _explanation(visit, story)
+        st.html(story_copies.section(visit, story))
         _tellings(visit, story, say)
 
 
@@ -100,14 +101,16 @@ def _tellings(visit: Visit, story: Evidence, say: Stories) -> None:
     st.html(el("section", heading, el("ul", *(row(one, visit.locale) for one in others), class_="ut-stories")))
 
 
-def summary(cluster: Cluster, locale: Locale) -> list[str]:
-    """What is told of a cluster of several tellings: how often, where, from when to when."""
-    if len(cluster.tellings) == 1:
-        return []
+def summary(cluster: Cluster, locale: Locale, copies: int = 0) -> list[str]:
+    """What is told of a cluster: its copies, and of several tellings how often, where, from when to when."""
     say = Stories(locale.language)
+    copied = [story_copies.told(copies, locale)] if copies else []
+    if len(cluster.tellings) == 1:
+        return copied
     first, last = locale.moment(cluster.first.published_ms, named=False), locale.moment(cluster.last_ms)
     return [
         say.copies.format(n=len(cluster.tellings)),
         say.source if len(cluster.sources) == 1 else say.sources.format(n=len(cluster.sources)),
         say.first_last.format(first=first, last=last),
+        *copied,
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
 
-from dashboard import address, export, filters, guard, story_page, story_reads
+from dashboard import address, export, filters, guard, story_copies, story_page, story_reads
 from dashboard.clusters import Cluster, clustered
 from dashboard.filters import Filters
 from dashboard.kept import made
@@ -58,19 +58,26 @@ def _list(visit: Visit, chosen: Filters, wanted: str) -> None:
             none = el("div", el("p", say.none_found if wanted else say.none), clear, class_="ut-none")
             st.html(el("section", heading, none))
             return
-        st.html(join(heading, _rows(found, locale, address.carried())))
+        copies = story_copies.counts(visit, [one for each in found[:SHOWN] for one in each.tellings])
+        st.html(join(heading, _rows(found, copies, locale, address.carried())))
         export.buttons(visit, "stories", lambda: _table([one for each in found for one in each.tellings], visit))
 
 
-@made(most=32)
-def _rows(found: Sequence[Cluster], locale: Locale, _carried: address.Carried) -> Html:
-    items = [row(one.tellings[-1], locale, *story_page.summary(one, locale)) for one in found[:SHOWN]]
+@made(most=32, same=2)
+def _rows(found: Sequence[Cluster], copies: Mapping[str, int], locale: Locale, _carried: address.Carried) -> Html:
+    items = [
+        row(one.tellings[-1], locale, *story_page.summary(one, locale, _copies(one, copies))) for one in found[:SHOWN]
+    ]
     first, more = items[:SHOWN_AT_ONCE], items[SHOWN_AT_ONCE:]
     rest = None
     if more:
         summary = el("summary", Stories(locale.language).more.format(n=len(more)))
         rest = el("details", summary, el("ul", *more, class_="ut-stories"))
     return join(el("ul", *first, class_="ut-stories"), rest)
+
+
+def _copies(cluster: Cluster, copies: Mapping[str, int]) -> int:
+    return sum(copies.get(one.position, 0) for one in cluster.tellings)
 
 
 def _table(stories: list[Evidence], visit: Visit) -> export.Table:

@@ -16,6 +16,15 @@ class Stories(Words):
     shown = Phrase("{n} stories", "{n}篇报道")
     searched = Phrase("{n} of the newest {of} kept", "最新{of}篇中的{n}篇")
     copies = Phrase("told {n} times", "共出现{n}次")
+    copied = Phrase("{n} copies", "转载{n}次")
+    copied_once = Phrase("1 copy", "转载1次")
+    copies_title = Phrase("Copies", "转载")
+    copies_note = Phrase(
+        "Messages in nearly the same words within a day. They count as volume, not as stories.",
+        "一天内措辞几乎相同的消息。计入消息量，不计为独立报道。",
+    )
+    copies_by_source = Phrase("By source", "按来源")
+    copies_by_hour = Phrase("By hour", "按小时")
     source = Phrase("1 source", "1个来源")
     sources = Phrase("{n} sources", "{n}个来源")
     first_last = Phrase("{first} to {last}", "{first} 至 {last}")
