@@ -1,7 +1,7 @@
-"""What people use instead: detectors on the counts of negative stories of each company, in windows of an hour.
+"""What people use instead: detectors on the counts of distinct negative stories of each series, in windows of an hour.
 
-Each gives a score for every five minutes and company; an alert is a score over a bar with at least MIN_STORIES in the
-hour, and none follows within QUIET_H. Pure.
+Each gives a score for every five minutes and series, -inf where the hour holds less than MIN_STORIES; an alert is a
+score over a bar, and none follows within QUIET_H. Pure.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
+from benchmarks.alerts.grounds import SLOT_MIN, Floats
 
-SLOT_MIN = 5
 HOUR, DAY, WEEK = 60 // SLOT_MIN, 1440 // SLOT_MIN, 7 * 1440 // SLOT_MIN
 MIN_STORIES = 4
 QUIET_H = 6
@@ -96,27 +94,33 @@ METHODS: Mapping[str, Callable[[Floats], Floats]] = {
 }
 
 
-def alarms(score: Floats, counts: Floats, bar: float) -> list[tuple[int, int]]:
-    """Slot and company of each alert."""
-    over = (score >= bar) & (_trailing(counts, HOUR) >= MIN_STORIES)
+def score(name: str, counts: Floats) -> Floats:
+    """The score of a method where the hour holds enough stories, else -inf."""
+    result: Floats = np.where(_trailing(counts, HOUR) >= MIN_STORIES, METHODS[name](counts), -np.inf)
+    return result
+
+
+def alarms(score: Floats, bar: float) -> list[tuple[int, int]]:
+    """Slot and series of each alert."""
+    over = (score >= bar) & np.isfinite(score)
     found = []
-    for company in np.flatnonzero(over.any(axis=0)):
+    for series in np.flatnonzero(over.any(axis=0)):
         last = -QUIET_H * HOUR
-        for slot in np.flatnonzero(over[:, company]).tolist():
+        for slot in np.flatnonzero(over[:, series]).tolist():
             if slot - last >= QUIET_H * HOUR:
-                found.append((slot, int(company)))
+                found.append((slot, int(series)))
                 last = slot
     return sorted(found)
 
 
-def tuned(score: Floats, counts: Floats, wanted: int) -> float:
+def tuned(score: Floats, wanted: float) -> float:
     """The lowest bar that gives at most so many alerts."""
-    candidates = np.unique(score[_trailing(counts, HOUR) >= MIN_STORIES])
+    candidates = np.concatenate([[-np.inf], np.unique(score[np.isfinite(score)])])
     low, high = 0, len(candidates)
     while low < high:
         middle = (low + high) // 2
-        if len(alarms(score, counts, float(candidates[middle]))) <= wanted:
+        if len(alarms(score, float(candidates[middle]))) <= wanted:
             high = middle
         else:
             low = middle + 1
-    return float(candidates[low]) if low < len(candidates) else float("inf")
+    return float(candidates[low]) if low < len(candidates) else float(np.nextafter(candidates[-1], np.inf))

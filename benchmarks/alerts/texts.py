@@ -68,6 +68,18 @@ def headlines() -> Iterator[Message]:
         )
 
 
+def negatives() -> pa.Table:
+    """Texts that people called bearish, of a set that the model was not trained on, as the model judges them."""
+
+    def messages() -> Iterator[Message]:
+        with (DATA / "twitter_fin_sentiment" / "sent_valid.csv").open(newline="") as file:
+            texts = [row["text"] for row in csv.DictReader(file) if row["label"] == "0"]
+        for n, text in enumerate(texts):
+            yield Message(id=f"valid {n}", text=text, published_at=from_ms(n * DAY_MS), source="valid")
+
+    return scored("negatives", messages, default_scorer)
+
+
 def _draw(name: str, among: int) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % among
 
