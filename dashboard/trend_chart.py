@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard import posterior
 from dashboard.charts import (
@@ -27,7 +28,7 @@ from dashboard.charts import (
     time_axis,
     value_axis,
 )
-from dashboard.kept import Same
+from dashboard.kept import Same, made
 from dashboard.locale import Locale
 from dashboard.posterior import Floats, Interval
 from dashboard.windows import Totals
@@ -40,6 +41,7 @@ _LEFT, _RIGHT = 46, 14
 _GRIDS: Final = ((58, 210), (318, 86), (454, 66))
 VERSION_LIMIT: Final = 28
 
+Values = Floats | NDArray[np.int64]
 Point = tuple[int, float | None]
 """A time (ms) and a value, None for a gap."""
 
@@ -116,7 +118,10 @@ def option(trend: Trend, locale: Locale) -> dict[str, Any]:
     single = sum(not one.faint for one in trend.lines) == 1
     first = trend.lines[0]
     bars = _stacked(first, starts, times, locale) if single else []
-    series = [*bars, *(one for line in trend.lines for one in _lines(line, starts, times, locale, single=single))]
+    told = (
+        _lines(line.bars, line.name, line.colour, line.faint, starts, shift_ms, locale, single) for line in trend.lines
+    )
+    series = [*bars, *(dict(one) for each in told for one in each)]
     if series:
         series[0] |= _areas(trend.marks, low, high, shift_ms)
     net = next(one for one in series if one["yAxisIndex"] == 1)
@@ -172,33 +177,40 @@ def _stacked(line: Line, starts: range, times: Sequence[int], locale: Locale) ->
     ]  # fmt: skip
 
 
-def _lines(line: Line, starts: range, times: Sequence[int], locale: Locale, *, single: bool) -> list[dict[str, Any]]:
-    say, counts = Trends(locale.language), posterior.stories_of([line.bars[start] for start in starts])
-    named = single and not line.faint
-    name, colour = label(line.name), SERIES[line.colour % len(SERIES)]
+@made(most=256)
+def _lines(
+    bars: Totals, name: str, number: int, faint: bool, starts: range, shift_ms: int, locale: Locale, single: bool
+) -> list[dict[str, Any]]:
+    say, counts = Trends(locale.language), posterior.stories_of([bars[start] for start in starts])
+    line, times = Line(name, bars, number, faint), [start * 1000 + shift_ms for start in starts]
+    named = single and not faint
+    name, colour = label(name), SERIES[number % len(SERIES)]
     if not named:
         return [
-            _line(name, 0, colour, line, _points(times, counts.sum(axis=1)), "%,d"),
-            _line(name, 1, colour, line, _points(times, posterior.net_mean(counts)), "%+.2f"),
-            _line(name, 2, colour, line, _points(times, 100 * posterior.share_mean(counts)), "%.0f%%"),
+            _line(name, 0, colour, line, times, counts.sum(axis=1).astype(np.int64), "%,d"),
+            _line(name, 1, colour, line, times, posterior.net_mean(counts), "%+.2f"),
+            _line(name, 2, colour, line, times, 100 * posterior.share_mean(counts), "%.0f%%"),
         ]
     net, share = posterior.net(counts), _times(posterior.share(counts), 100)
     return [
         *_band(1, net, POSITIVE, times, say, "%+.2f"),
-        _line(locale.units.net, 1, POSITIVE, line, _points(times, net.mean), "%+.2f"),
+        _line(locale.units.net, 1, POSITIVE, line, times, net.mean, "%+.2f"),
         *_band(2, share, NEGATIVE, times, say, "%.0f%%"),
-        _line(locale.units.negative_share, 2, NEGATIVE, line, _points(times, share.mean), "%.0f%%"),
+        _line(locale.units.negative_share, 2, NEGATIVE, line, times, share.mean, "%.0f%%"),
     ]
 
 
-def _line(name: str, grid: int, color: str, line: Line, points: Sequence[Point], pattern: str) -> dict[str, Any]:
+def _line(
+    name: str, grid: int, color: str, line: Line, times: Sequence[int], values: Values, pattern: str
+) -> dict[str, Any]:
     # Without dots a point between gaps would not be seen at all.
-    there = np.array([False, *(value is not None for _, value in points), False])
+    there = np.pad(~np.isnan(values), 1)
     dots = bool((there[1:-1] & ~there[:-2] & ~there[2:]).any() or there.sum() <= DOTTED)
     dash = DASHES[line.colour % len(DASHES)]
     return {
-        "type": "line", "name": name, "xAxisIndex": grid, "yAxisIndex": grid, "data": points, "showSymbol": dots,
-        "symbolSize": 4, "connectNulls": False, "itemStyle": {"color": color}, "tooltip": {"valueFormatter": pattern},
+        "type": "line", "name": name, "xAxisIndex": grid, "yAxisIndex": grid, "data": _points(times, values),
+        "showSymbol": dots, "symbolSize": 4, "connectNulls": False, "itemStyle": {"color": color},
+        "tooltip": {"valueFormatter": pattern},
         "lineStyle": {
             "width": 1 if line.faint else 2, "color": color, "opacity": 0.6 if line.faint else 1,
             "type": "dotted" if line.faint else dash,
@@ -265,11 +277,11 @@ def _price(price: Price, shift_ms: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _points(times: Sequence[int], values: Floats) -> list[Point]:
+def _points(times: Sequence[int], values: Values) -> list[Point]:
     return [*zip(times, _values(values), strict=True)]
 
 
-def _values(values: Floats) -> list[float | None]:
+def _values(values: Values) -> list[float | None]:
     rounded = np.round(values, 3)
     gaps = np.isnan(rounded)
     found: list[float | None] = rounded.tolist()
