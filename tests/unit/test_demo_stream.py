@@ -31,12 +31,12 @@ MINUTE_MS = 60_000
 
 @pytest.fixture(scope="module")
 def history() -> list[Item]:
-    return list(DemoStream("test").between(TIMES.start, TIMES.live, TIMES.past))
+    return list(DemoStream("test", TIMES.shift).between(TIMES.start, TIMES.live, TIMES.past))
 
 
 @pytest.fixture(scope="module")
 def live() -> list[Item]:
-    return list(DemoStream("test").between(TIMES.live, TIMES.end, [TIMES.bad]))
+    return list(DemoStream("test", TIMES.shift).between(TIMES.live, TIMES.end, [TIMES.bad]))
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,9 @@ def test_the_surge_lies_whole_inside_the_live_part() -> None:
 
 
 def test_a_month_has_a_message_for_each_minute_of_busy_hours_and_weekends_are_quiet(history: list[Item]) -> None:
-    weekend = sum(is_weekend(item.at_ms) for item in history)
-    weekdays = Counter(item.at_ms // DAY_MS for item in history if not is_weekend(item.at_ms))
+    there = [item.at_ms + TIMES.shift for item in history]
+    weekend = sum(map(is_weekend, there))
+    weekdays = Counter(at_ms // DAY_MS for at_ms in there if not is_weekend(at_ms))
     assert 18_000 < len(history) < 26_000
     assert 0 < weekend < 0.1 * len(history)
     assert max(weekdays.values()) > 800
@@ -91,7 +92,7 @@ def test_a_month_has_a_message_for_each_minute_of_busy_hours_and_weekends_are_qu
 
 
 def test_every_company_is_talked_of_and_none_drowns_the_others_on_quiet_days(linker: Linker) -> None:
-    quiet = DemoStream("test").between(TIMES.start, TIMES.live)
+    quiet = DemoStream("test", TIMES.shift).between(TIMES.start, TIMES.live)
     counts = Counter(symbol for item in quiet for symbol in linker.link(item.message.content))
     assert counts.keys() == {symbol for symbol, _, _ in COMPANIES}
     assert max(counts.values()) < 5 * min(counts.values())
@@ -117,7 +118,7 @@ def test_each_past_event_is_told_of_its_company(history: list[Item], linker: Lin
     told = about(history, episode.company, linker, begins, episode.minutes)
     assert len(told) > 40
     assert len({item.message.content for item in told}) > 25
-    assert not is_weekend(begins)
+    assert not is_weekend(begins + TIMES.shift)
 
 
 def test_past_events_do_not_overlap_and_a_short_history_has_those_that_fit() -> None:
@@ -134,6 +135,7 @@ def test_past_events_do_not_overlap_and_a_short_history_has_those_that_fit() -> 
 def test_whenever_a_demo_starts_its_events_lie_in_its_history() -> None:
     for hours in range(0, 24 * 8, 5):
         times: Timeline = timeline(NOW_MS + hours * 3_600_000)
+        assert hourly(times.end + times.shift) == hourly(4 * DAY_MS + 14 * 3_600_000)
         assert len(times.past) == len(PAST)
         assert all(event.begins + event.episode.minutes * MINUTE_MS < times.live for event in times.past)
 
@@ -158,12 +160,13 @@ def test_no_worker_can_use_what_is_broken() -> None:
 
 def test_a_price_falls_with_the_news_of_its_company(tmp_path: Path) -> None:
     file = tmp_path / "prices.csv"
-    file.write_text(prices_csv("test", TIMES.start, TIMES.end, TIMES.past), encoding="utf-8")
+    file.write_text(prices_csv("test", TIMES), encoding="utf-8")
     prices = Prices.load(file)
     for begins, episode in TIMES.past:
         at = from_ms(begins)
-        told = [price for _, price in prices.between(episode.company, at, at + timedelta(hours=4))]
-        assert told[-1] / told[0] - 1 == pytest.approx(episode.price, abs=0.04)
+        _, before = prices.between(episode.company, at - timedelta(days=4), at + timedelta(seconds=1))[-1]
+        _, after = prices.between(episode.company, at, at + timedelta(hours=4))[-1]
+        assert after / before - 1 == pytest.approx(episode.price, abs=0.04)
 
 
 def test_every_text_is_filled_in(history: list[Item], live: list[Item]) -> None:

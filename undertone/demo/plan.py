@@ -83,10 +83,7 @@ def prepare(here: Folder, planned: Plan, desk_url: str, *, fresh: bool) -> None:
         if fresh:
             for part in _MADE:
                 shutil.rmtree(here.root / part, ignore_errors=True)
-        times = planned.timeline
         here.entities.write_text(entities_csv(), encoding="utf-8")
-        here.prices.write_text(
-            prices_csv(planned.run, times.start, times.end, (*times.past, times.bad)), encoding="utf-8"
-        )
+        here.prices.write_text(prices_csv(planned.run, planned.timeline), encoding="utf-8")
         shipped = (resources.files("undertone.rules") / "default.yaml").read_text(encoding="utf-8")
         here.rules.write_text(shipped + ROUTES.format(url=desk_url, per_day=PER_DAY), encoding="utf-8")

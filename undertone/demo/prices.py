@@ -9,10 +9,10 @@ import csv
 import io
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from undertone.demo.rhythm import HOUR_MS, is_weekend, mood
-from undertone.demo.stream import Event
+from undertone.demo.stream import Event, Timeline
 from undertone.demo.words import COMPANIES
 from undertone.messages import from_ms
 
@@ -25,22 +25,23 @@ REACTION_H = 3
 """Hours over which a price takes an event in."""
 
 
-def prices_csv(run: str, start_ms: int, end_ms: int, events: Iterable[Event]) -> str:
-    """Symbol, time and price of every company at each open hour of [start, end)."""
+def prices_csv(run: str, times: Timeline) -> str:
+    """Symbol, time and price of every company at each open hour of a run."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["symbol", "time", "price"])
-    by_company = {one.episode.company: one for one in events}
+    by_company = {one.episode.company: one for one in (*times.past, times.bad)}
     for symbol, _, _ in COMPANIES:
-        rows.writerows(_walk(run, symbol, start_ms, end_ms, by_company.get(symbol)))
+        rows.writerows(_walk(run, symbol, times, by_company.get(symbol)))
     return text.getvalue()
 
 
-def _walk(run: str, symbol: str, start_ms: int, end_ms: int, event: Event | None) -> Iterator[tuple[str, str, str]]:
+def _walk(run: str, symbol: str, times: Timeline, event: Event | None) -> Iterator[tuple[str, str, str]]:
     draw = random.Random(f"{run}-{symbol}-price")
     level = math.log(draw.uniform(12, 240))
-    for at in range(-(-start_ms // HOUR_MS) * HOUR_MS, end_ms, HOUR_MS):
-        if is_weekend(at) or at // HOUR_MS % 24 not in OPEN_HOURS:
+    for at in range(-(-times.start // HOUR_MS) * HOUR_MS, times.end, HOUR_MS):
+        there = at + times.shift
+        if is_weekend(there) or there // HOUR_MS % 24 not in OPEN_HOURS:
             continue
         level += draw.gauss(LEAN * mood(run, symbol, at), STEP)
         if event is not None and 0 < at - event.begins <= REACTION_H * HOUR_MS:

@@ -12,7 +12,9 @@ from functools import lru_cache
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 WEEKDAY = (14, 18, 18, 16, 14, 14, 22, 44, 58, 52, 44, 44, 52, 72, 84, 76, 62, 44, 38, 42, 48, 28, 16, 12)
-"""Messages in each hour (UTC) of a weekday: exchanges open in the east first, then in Europe, then in America."""
+"""Messages in each hour of a weekday: exchanges open in the east first, then in Europe, then in America."""
+NOON_MS = 14 * HOUR_MS
+"""The hour that it is there when the demo is shown: it would look dead at night."""
 WEEKEND = 0.16
 """Of a weekday's messages, those of a Saturday or Sunday."""
 BUSIEST = max(WEEKDAY)
@@ -21,6 +23,19 @@ SWINGS = ((9.3, 0.35), (4.1, 0.25))
 
 _MONDAY = 4
 """Days from 1 January 1970, a Thursday, to the first Monday."""
+
+
+def shift_ms(now_ms: int) -> int:
+    """What is added to a time to have that of the invented world, where it is now early on a weekday's afternoon.
+
+    >>> (5 * DAY_MS + shift_ms(5 * DAY_MS)) % DAY_MS // HOUR_MS
+    14
+    """
+    shift = (NOON_MS - now_ms) % DAY_MS
+    shift -= DAY_MS if shift > DAY_MS // 2 else 0
+    while is_weekend(now_ms + shift):
+        shift -= DAY_MS
+    return shift
 
 
 def hourly(at_ms: int) -> float:
@@ -34,7 +49,7 @@ def hourly(at_ms: int) -> float:
 
 
 def is_weekend(at_ms: int) -> bool:
-    """Whether it is Saturday or Sunday (UTC)."""
+    """Whether it is Saturday or Sunday."""
     return (at_ms // DAY_MS - _MONDAY) % 7 >= 5
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from undertone.demo.episodes import Episode
 from undertone.demo.past import PAST
-from undertone.demo.rhythm import BUSIEST, DAY_MS, HOUR_MS, hourly, mood
+from undertone.demo.rhythm import BUSIEST, DAY_MS, HOUR_MS, hourly, mood, shift_ms
 from undertone.demo.surge import SURGE
 from undertone.demo.words import COMMENT_SOURCES, COMMENTS, COMPANIES, DETAILS, NEWS, NEWS_SOURCES, SLOTS, Templates
 from undertone.messages import Message, from_ms
@@ -64,17 +64,21 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When what happens, in event time (ms): history from ``start``, told live from ``live``, bad from ``surge``."""
+    """When what happens, in event time (ms): history from ``start``, told live from ``live``, bad from ``surge``.
+
+    ``shift`` leads to the clock of the invented world.
+    """
 
     start: int
     live: int
     surge: int
     end: int
+    shift: int = 0
 
     @property
     def past(self) -> tuple[Event, ...]:
         """The events of the history, in order."""
-        events = (Event(one.begins(self.live), one) for one in PAST)
+        events = (Event(one.begins(self.live + self.shift) - self.shift, one) for one in PAST)
         return tuple(one for one in events if one.begins >= self.start + SETTLING_MS)
 
     @property
@@ -86,7 +90,7 @@ class Timeline:
 def timeline(now_ms: int, days: int = HISTORY_DAYS) -> Timeline:
     """A timeline that ends now: ``days`` of history, then a live part in which the surge begins after a while."""
     live = now_ms - LIVE_MS
-    return Timeline(live - days * DAY_MS, live, live + CALM_MS, now_ms)
+    return Timeline(live - days * DAY_MS, live, live + CALM_MS, now_ms, shift_ms(now_ms))
 
 
 def entities_csv() -> str:
@@ -106,8 +110,9 @@ def company_name(symbol: str) -> str:
 class DemoStream:
     """Draws the messages of one run; ids begin with ``demo-`` and the run's name, so that runs do not repeat ids."""
 
-    def __init__(self, run: str, seed: int = 7) -> None:
+    def __init__(self, run: str, shift: int = 0, seed: int = 7) -> None:
         self._run = run
+        self._shift = shift
         self._random = random.Random(f"{run}-{seed}")
         self._number = 0
         self._recent: list[Item] = []
@@ -133,7 +138,7 @@ class DemoStream:
             at += self._random.expovariate(BUSIEST / HOUR_MS)
             if at >= end_ms:
                 return
-            if self._random.random() < hourly(int(at)) / BUSIEST:
+            if self._random.random() < hourly(int(at) + self._shift) / BUSIEST:
                 yield int(at)
 
     def _event_times(self, event: Event) -> list[int]:

@@ -18,7 +18,7 @@ from undertone.sending import Sender
 AHEAD = 1_500
 """Messages sent and not yet counted. With more, one partition would be read days of event time before another."""
 ASK_EVERY = 50
-POLL_S = 0.05
+POLL_S = 0.1
 STOP_S = 120.0
 """A stop is over after so long, whatever the watch says: the demo goes on."""
 
@@ -40,7 +40,7 @@ class Teller:
         self._plan = plan
         self._lookout = lookout
         self._idle = idle
-        self._stream = DemoStream(plan.run)
+        self._stream = DemoStream(plan.run, plan.timeline.shift)
 
     def history(self, stops: Sequence[Stop] = ()) -> None:
         """Send the quiet days with their events, and wait until they are counted and watched."""
