@@ -10,10 +10,12 @@ from dashboard.markup import Html, el, join, plain
 from dashboard.words.alerts import Alerts
 from undertone.audit import Entry
 from undertone.messages import to_ms
+from undertone.rules.routing import BUDGET, MUTED, NOT_REPEATED
 
 WHY_LIMIT: Final = 600
 NAME_LIMIT: Final = 80
 WATCH: Final = "watch:"
+HELD: Final = "held:"
 
 
 def history(entries: Sequence[Entry], locale: Locale) -> Html:
@@ -59,8 +61,25 @@ def deliveries(found: Mapping[str, str], locale: Locale) -> Html | None:
     rows = []
     for key, value in sorted(found.items()):
         outcome, _, at = value.rpartition(" ")
-        said = say.delivered if outcome == "ok" else say.not_delivered
+        channel = key.rpartition(":")[0] or key  # what follows is the number of the notification
         when = locale.moment(int(at), year=True) if at.isdigit() else ""
-        text = said.format(channel=plain(key, NAME_LIMIT), outcome=plain(outcome or value, WHY_LIMIT))
+        text = _outcome(outcome or value, say).format(channel=plain(channel, NAME_LIMIT))
         rows.append(el("li", text, " ", el("small", when)))
     return join(el("h3", say.deliveries), el("ul", *rows, class_="ut-plain"))
+
+
+def _outcome(outcome: str, say: Alerts) -> str:
+    """What became of a notification, with a place for the channel's name."""
+    if outcome == "ok":
+        return say.delivered
+    if outcome.startswith(HELD):
+        reason = outcome.removeprefix(HELD)
+        known = {NOT_REPEATED: say.held_repeated, BUDGET: say.held_budget, MUTED: say.held_muted}
+        return known.get(reason.partition(":")[0]) or say.held_other.replace(
+            "{reason}", _literal(reason.replace("-", " "))
+        )
+    return say.not_delivered.replace("{outcome}", _literal(outcome))
+
+
+def _literal(text: str) -> str:
+    return plain(text, WHY_LIMIT).replace("{", "{{").replace("}", "}}")
