@@ -45,16 +45,19 @@ def hour(url: str, asked: Asked, begin_ms: int, end_ms: int, now_ms: int) -> lis
 
 def _part(url: str, asked: Asked, begin_ms: int, end_ms: int, ages: Ages) -> list[Evidence]:
     floor = begin_ms // HOUR_MS * HOUR_MS
-    read = _READS[ages.of(floor)]
-    whole = (read(url, stream, floor, floor + HOUR_MS) for stream in asked.streams)
-    found = [one for each in whole for one in _passing(each, asked.topic, asked.entity, begin_ms, end_ms)]
+    age = ages.of(floor)
+    choose = _passing if age is Age.SETTLED else _pass  # what is soon read anew is not worth being remembered
+    whole = (_READS[age](url, stream, floor, floor + HOUR_MS) for stream in asked.streams)
+    found = [one for each in whole for one in choose(each, asked.topic, asked.entity, begin_ms, end_ms)]
     return sorted(found, key=lambda one: (-one.published_ms, one.position))
 
 
-@made(most=512)
-def _passing(whole: tuple[Evidence, ...], topic: str, entity: str, begin_ms: int, end_ms: int) -> tuple[Evidence, ...]:
+def _pass(whole: tuple[Evidence, ...], topic: str, entity: str, begin_ms: int, end_ms: int) -> tuple[Evidence, ...]:
     asked = Asked((), topic, entity)
     return tuple(one for one in whole if begin_ms <= one.published_ms < end_ms and passes(one, asked))
+
+
+_passing = made(most=512)(_pass)
 
 
 @made(most=32)

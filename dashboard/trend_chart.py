@@ -90,7 +90,7 @@ def drawn(trend: Trend, locale: Locale) -> dict[str, Any]:
     return _drawn(trend.starts_s, bars, looks, tuple(trend.marks), tuple(trend.models), price, locale)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _drawn(
     starts: range,
     bars: tuple[Same[Totals], ...],

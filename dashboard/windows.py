@@ -30,6 +30,7 @@ OPEN_AGE_MS: Final = 5 * 60_000
 SETTLED_AGE_MS: Final = 2 * HOUR * 1000
 """Windows that ended earlier are settled: more than the default allowed lateness."""
 DAY_MS: Final = DAY * 1000
+TOTALS_MOST: Final = 256
 BLOCK: Final = 24
 """Settled windows in one read."""
 
@@ -119,8 +120,8 @@ def _bars(
     found = dict(_settled_bars(url, asked, known, ages, bar_s, *place, shift_s))
     for stream in asked.streams:
         for age, begin, stop in ages.pieces(max(place[0], ages.settled_ms), place[1]):
-            whole = _young(url, stream, ages, age, stop)
-            _into_bars(found, _totals(whole, asked.series(known), begin, stop), bar_s, shift_s)
+            counted = _young(url, stream, ages, age, stop).totals(asked.series(known), begin, stop)
+            _into_bars(found, counted, bar_s, shift_s)
     return found
 
 
@@ -160,7 +161,7 @@ def _sums(
         if age is Age.SETTLED:
             yield from _settled_totals(url, stream, ages.size_s, begin, stop, asked, known).values()
         else:
-            yield from _totals(_young(url, stream, ages, age, stop), asked.series(known), begin, stop).values()
+            yield from _young(url, stream, ages, age, stop).totals(asked.series(known), begin, stop).values()
 
 
 def ranking(url: str, streams: tuple[str, ...], start_ms: int, end_ms: int, now_ms: int) -> Ranking:
@@ -180,7 +181,8 @@ def _ranking(url: str, streams: tuple[str, ...], runs: Runs) -> Ranking:
     for stream in streams:
         for ages, first, last in runs:
             for age, begin, stop in ages.pieces(max(first, ages.settled_ms), last):
-                _into_ranking(found, _ranked(_young(url, stream, ages, age, stop), begin, stop))
+                for _, cells in _young(url, stream, ages, age, stop).inside(begin, stop):
+                    _into_ranking(found, cells)
     return found
 
 
@@ -213,10 +215,10 @@ def _by_hour(
     for stream in streams:
         for age, begin, stop in ages.pieces(start_ms, end_ms):
             if age is Age.SETTLED:
-                windows = _settled_topics(url, stream, HOUR, begin, stop, known)
+                hours = iter(_settled_topics(url, stream, HOUR, begin, stop, known).items())
             else:
-                windows = _young(url, stream, ages, age, stop)
-            for start, cells in _inside(windows, begin, stop):
+                hours = _young(url, stream, ages, age, stop).inside(begin, stop)
+            for start, cells in hours:
                 for topic in known:
                     counts = cells.get(Series(topic, ""))
                     if counts is not None:
@@ -243,13 +245,13 @@ def _models(url: str, streams: tuple[str, ...], ages: Ages, start_ms: int, end_m
     return tuple(ordered[1:])
 
 
-@made(most=128)
+@made(most=32)
 def by_topic(found: Ranking, entity: str) -> Totalled:
     """A ranking by topic, for the chosen company or for the topics as a whole."""
     return _most({one.topic: counts for one, counts in found.items() if one.entity == entity})
 
 
-@made(most=128)
+@made(most=32)
 def by_entity(found: Ranking, topic: str) -> Totalled:
     """A ranking by company, within the chosen topic or over all of them."""
     summed: dict[str, Counts] = {}
@@ -264,40 +266,47 @@ def _most(counts: Totalled) -> Totalled:
     return dict(sorted(counts.items(), key=lambda item: (-item[1].total_stories, -item[1].total_messages, item[0])))
 
 
-def _young(url: str, stream: str, ages: Ages, age: Age, stop_ms: int) -> Windows:
+class Young:
+    """Whole windows that may still change, and what was added up of them, which goes when they are read anew."""
+
+    def __init__(self, windows: Windows) -> None:
+        self.windows = windows
+        self._totals: dict[tuple[Series, ...], Totals] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Young) and self.windows == other.windows
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def totals(self, series: tuple[Series, ...], begin_ms: int, stop_ms: int) -> Totals:
+        """The sum over the series by start of window (seconds)."""
+        found = self._totals.get(series)
+        if found is None:
+            if len(self._totals) >= TOTALS_MOST:
+                self._totals.clear()
+            found = self._totals[series] = {
+                start: total(cells[one] for one in series if one in cells) for start, cells in self.windows.items()
+            }
+        return {start: counts for start, counts in found.items() if begin_ms <= start * 1000 < stop_ms}
+
+    def inside(self, begin_ms: int, stop_ms: int) -> Iterator[tuple[int, dict[Series, Counts]]]:
+        """The windows of a run."""
+        return ((start, cells) for start, cells in self.windows.items() if begin_ms <= start * 1000 < stop_ms)
+
+
+def _young(url: str, stream: str, ages: Ages, age: Age, stop_ms: int) -> Young:
     """All windows of an age; of the open ones those before ``stop_ms``."""
     if age is Age.CLOSING:
         return _closing(url, stream, ages.size_s, ages.settled_ms, ages.open_ms)
     return _open(url, stream, ages.size_s, ages.open_ms, stop_ms)
 
 
-def _read_whole(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Windows:
-    return store(url).windows(stream, size_s, start_ms, end_ms)
+def _read_whole(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Young:
+    return Young(store(url).windows(stream, size_s, start_ms, end_ms))
 
 
-_open = kept(OPEN_S, most=64)(_read_whole)
-_closing = kept(CLOSING_S, most=64)(_read_whole)
-
-
-def _inside(found: Windows, begin_ms: int, stop_ms: int) -> Iterator[tuple[int, dict[Series, Counts]]]:
-    return ((start, cells) for start, cells in found.items() if begin_ms <= start * 1000 < stop_ms)
-
-
-@made(most=512)
-def _totals(found: Windows, series: tuple[Series, ...], begin_ms: int, stop_ms: int) -> Totals:
-    return {
-        start: total(cells[one] for one in series if one in cells) for start, cells in _inside(found, begin_ms, stop_ms)
-    }
-
-
-def _rank(found: Windows, begin_ms: int, stop_ms: int) -> Ranking:
-    ranked: Ranking = {}
-    for _, cells in _inside(found, begin_ms, stop_ms):
-        _into_ranking(ranked, cells)
-    return ranked
-
-
-_ranked = made(most=64)(_rank)
+_open = kept(OPEN_S, most=32)(_read_whole)
+_closing = kept(CLOSING_S, most=16)(_read_whole)
 
 
 @kept(SETTLED_S, most=4_000)
@@ -321,7 +330,10 @@ def _series_of_day(url: str, stream: str, day_ms: int) -> frozenset[Series]:
 
 @kept(SETTLED_S, most=300)
 def _block_ranking(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) -> Ranking:
-    return _rank(store(url).windows(stream, size_s, start_ms, end_ms), start_ms, end_ms)
+    found: Ranking = {}
+    for cells in store(url).windows(stream, size_s, start_ms, end_ms).values():
+        _into_ranking(found, cells)
+    return found
 
 
 @kept(SETTLED_S, most=64)
