@@ -63,7 +63,9 @@ def _gauge(one: Used, locale: Locale, say: RulesWords) -> Html:
         told = say.sent_of.format(sent=locale.number(sent), budget=locale.number(one.most))
         part = min(1.0, sent / one.most) if one.most else 1.0
     held = [
-        f"{plain(name.removeprefix(HELD), NAME_LIMIT)} {n}" for name, n in sorted(one.tally.items()) if name != SENT
+        f"{plain(name.removeprefix(HELD).replace('-', ' '), NAME_LIMIT)} {n}"
+        for name, n in sorted(one.tally.items())
+        if name != SENT
     ]
     rest = say.held.format(what=", ".join(held)) if held else say.held_nothing
     spent = " ut-spent" if one.most is not None and sent >= one.most else ""
