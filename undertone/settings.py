@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     # The read API; see docs/api.md.
     api_host: str = Field("127.0.0.1", description="any but a loopback address needs a token to exist")
     api_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8600, description="0 picks a free port")
+    api_token_file: Path | None = Field(
+        None, description="file with a token of `undertone api token make`, made known when the API starts"
+    )
     api_certfile: Path | None = Field(None, description="with api_keyfile: serve TLS")
     api_keyfile: Path | None = None
     api_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may read, or *")

@@ -26,7 +26,7 @@ from tests.servers import wait_until
 from undertone import keys
 from undertone.api.admission import Desk, Rate
 from undertone.api.problems import ApiError
-from undertone.api.server import must_be_closed
+from undertone.api.server import know_file, must_be_closed
 from undertone.api.service import wall_ms
 from undertone.api.tokens import TokenStore
 from undertone.cli.application import app
@@ -55,6 +55,30 @@ def command(redis_url: str, *words: str) -> dict[str, object]:
 
 def status(client: httpx.Client, path: str, written: object) -> int:
     return client.get(path, headers={"Authorization": f"Bearer {written}"}).status_code
+
+
+def test_a_token_in_a_file_is_known_when_the_server_starts(redis_url: str, tmp_path: Path) -> None:
+    written = CliRunner().invoke(app, ["api", "token", "make"]).stdout
+    (tmp_path / "grafana").write_text(written, encoding="utf-8")
+    settings = Settings(redis_url=redis_url, api_token_file=tmp_path / "grafana", api_host="0.0.0.0")
+    with pytest.raises(SettingsError, match="no token exists"):
+        must_be_closed(settings)
+    for _ in range(2):  # a server that starts again knows it already
+        know_file(settings)
+    assert must_be_closed(settings)
+    with serving(redis_url, **PATIENCE) as client:
+        assert status(client, "/v1/alerts", written.strip()) == 200
+        assert client.get("/v1/alerts").status_code == 401
+    [kept] = TokenStore(connect(redis_url)).list()
+    assert kept.name == "grafana"
+
+
+@pytest.mark.parametrize("text", ["", "a password", "ut_0123456789abcdef_short"])
+def test_a_file_that_holds_no_token_is_refused(redis_url: str, tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text, encoding="utf-8")
+    for name in ("file", "missing"):
+        with pytest.raises(SettingsError, match="UNDERTONE_API_TOKEN_FILE"):
+            know_file(Settings(redis_url=redis_url, api_token_file=tmp_path / name))
 
 
 def test_a_token_reads_what_its_scopes_say_until_it_is_revoked(redis_url: str) -> None:

@@ -14,7 +14,7 @@ from undertone.api.app import build
 from undertone.api.service import wall_ms
 from undertone.api.shield import MOST_HEADER_BYTES
 from undertone.api.tokens import TokenStore
-from undertone.errors import SettingsError
+from undertone.errors import InputError, SettingsError
 from undertone.settings import Settings
 from undertone.store import Store
 
@@ -28,9 +28,11 @@ def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        SettingsError: if others could reach it and no token exists, or only one file of TLS is given.
+        SettingsError: if others could reach it and no token exists, only one file of TLS is given, or the file of the
+            token is of no use.
         StoreError: if Redis does not answer.
     """
+    know_file(settings)
     closed = must_be_closed(settings)
     _log(settings)
     app = build(settings, closed=closed)
@@ -39,6 +41,24 @@ def run(settings: Settings) -> None:
             "no token exists: whoever is on this machine can read. `undertone api token create` ends that"
         )
     Server(app, settings).run()
+
+
+def know_file(settings: Settings) -> None:
+    """Make the token in the settings' file known, where they name one."""
+    path = settings.api_token_file
+    if path is None:
+        return
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"UNDERTONE_API_TOKEN_FILE={str(path)!r} cannot be read: {error}") from error
+    store = Store.open(settings.redis_url)
+    try:
+        TokenStore(store.redis).know(written, path.name, wall_ms())
+    except InputError as error:
+        raise SettingsError(f"UNDERTONE_API_TOKEN_FILE={str(path)!r} cannot be used: {error}") from error
+    finally:
+        store.redis.close()
 
 
 def must_be_closed(settings: Settings) -> bool:

@@ -46,6 +46,20 @@ class Presented(NamedTuple):
     secret: str
 
 
+def made() -> Presented:
+    """A new token, of which nothing is kept yet."""
+    return Presented(secrets.token_hex(8), secrets.token_urlsafe(32))
+
+
+def fresh() -> str:
+    """A new token as it is handed over, for a file that the API reads; see :meth:`TokenStore.know`."""
+    return _written(made())
+
+
+def _written(token: Presented) -> str:
+    return f"ut_{token.id}_{token.secret}"
+
+
 def presented(written: str) -> Presented | None:
     """The parts of a written token; None if it cannot be one."""
     found = _WRITTEN.fullmatch(written)
@@ -93,11 +107,25 @@ class TokenStore:
         self.redis.zremrangebyscore(keys.api_tokens(), 0, now_ms)
         if self.redis.zcard(keys.api_tokens()) >= keys.API_TOKENS_KEPT:
             raise InputError(f"there are {keys.API_TOKENS_KEPT:,} tokens, which is the most: revoke some")
-        token = Presented(secrets.token_hex(8), secrets.token_urlsafe(32))
+        token = made()
+        return _written(token), self._keep(token, name.strip(), chosen, now_ms, lifetime_s)
+
+    def know(self, written: str, name: str, now_ms: int, lifetime_s: int = LONGEST_S) -> Token:
+        """Let a token that was made elsewhere be used, for everything; knowing it again lengthens its life.
+
+        Raises:
+            InputError: if it cannot be a token.
+        """
+        token = presented(written.strip())
+        if token is None:
+            raise InputError("this is no token: make one with `undertone api token make`")
+        return self._keep(token, name, SCOPES, now_ms, lifetime_s)
+
+    def _keep(self, token: Presented, name: str, scopes: tuple[str, ...], now_ms: int, lifetime_s: int) -> Token:
         salt = secrets.token_hex(16)
         kept = {
-            "name": name.strip(),
-            "scopes": " ".join(chosen),
+            "name": name,
+            "scopes": " ".join(scopes),
             "salt": salt,
             "digest": _digest(salt, token.secret),
             "created_ms": str(now_ms),
@@ -110,7 +138,7 @@ class TokenStore:
         pipe.zadd(keys.api_tokens(), {token.id: now_ms + lifetime_s * 1000})
         pipe.expire(keys.api_tokens(), keys.API_TOKEN_TTL_S)
         pipe.execute()
-        return f"ut_{token.id}_{token.secret}", _token(token.id, kept)
+        return _token(token.id, kept)
 
     def list(self) -> list[Token]:
         """All tokens that have not expired, by the time they were made."""

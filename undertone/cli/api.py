@@ -81,6 +81,14 @@ def create(
     typer.echo(f"It cannot be shown again. {made.id} may {', '.join(made.scopes)} for {days} days.", err=True)
 
 
+@token.command(epilog="Example: undertone api token make > api-token")
+def make() -> None:
+    """Print a new token for UNDERTONE_API_TOKEN_FILE: a server that reads it there knows it from then on."""
+    from undertone.api.tokens import fresh
+
+    print(fresh())
+
+
 @token.command("list", epilog="Example: undertone api token list --json")
 def list_tokens(redis_url: RedisUrl = None, as_json: Json = False) -> None:
     """Show the tokens that can be used, without their secrets."""
