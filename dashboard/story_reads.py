@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from dashboard.ages import Age, Ages
 from dashboard.guard import store
 from dashboard.kept import kept, made
 from dashboard.ranges import HOUR
-from dashboard.windows import CLOSING_S, LIVE_S, SETTLED_S, Age, Ages, Asked
+from dashboard.windows import CLOSING_S, LIVE_S, SETTLED_S, Asked
 from undertone.messages import Evidence
 from undertone.text import normalise
 

@@ -1,17 +1,12 @@
-"""Reads of the windows, each kept for as long as it will hardly change: the older, the longer.
-
-A range is read in pieces. Windows that are *settled* get few late messages any more and are read in blocks, of the
-series that are asked for. The younger ones are read whole, since they then serve every series that anybody looks at:
-those that are *closing* now and then, those that are *open* with every refresh.
-"""
+"""Reads of the windows, each kept for as long as it will hardly change: see :mod:`dashboard.ages`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from typing import Final, NamedTuple
 
+from dashboard.ages import Age, Ages
 from dashboard.guard import store
 from dashboard.kept import kept, made
 from dashboard.ranges import DAY, HOUR, Range, cover
@@ -25,14 +20,9 @@ CLOSING_S: Final = 30
 SETTLED_S: Final = 900
 COMPOSED_S: Final = 60
 """For how long what settled windows add up to is kept: each of them is kept for longer."""
-OPEN_AGE_MS: Final = 5 * 60_000
-"""Windows that end no earlier before now, in event time, are open."""
-SETTLED_AGE_MS: Final = 2 * HOUR * 1000
-"""Windows that ended earlier are settled: more than the default allowed lateness."""
 DAY_MS: Final = DAY * 1000
 TOTALS_MOST: Final = 256
-BLOCK: Final = 24
-"""Settled windows in one read."""
+"""Sums over different series that are kept of the same windows."""
 
 _MODEL_SIZES: Final = ((300, 6 * HOUR), (HOUR, 3 * DAY))
 """The windows in which model versions are looked for, by the longest range for which they are."""
@@ -52,55 +42,6 @@ class Asked(NamedTuple):
     def series(self, known: Sequence[str]) -> tuple[Series, ...]:
         """The series whose sum it is; a company's total is the sum over topics."""
         return tuple(Series(topic, self.entity) for topic in ([self.topic] if self.topic else known))
-
-
-class Age(Enum):
-    """How much a window may still change."""
-
-    SETTLED = 0
-    CLOSING = 1
-    OPEN = 2
-
-
-class Ages(NamedTuple):
-    """Where the ages of windows of one size meet, ms. They move by whole windows, so that reads are shared."""
-
-    size_s: int
-    settled_ms: int
-    open_ms: int
-
-    @classmethod
-    def at(cls, now_ms: int, size_s: int) -> Ages:
-        """The ages at one moment of event time."""
-        size_ms = size_s * 1000
-        step_ms = max(size_ms, HOUR * 1000)
-        return cls(
-            size_s,
-            (now_ms - SETTLED_AGE_MS) // step_ms * step_ms,
-            (now_ms - OPEN_AGE_MS) // size_ms * size_ms,
-        )
-
-    def of(self, start_ms: int) -> Age:
-        """The age of the window that begins at a moment."""
-        return Age.SETTLED if start_ms < self.settled_ms else Age.CLOSING if start_ms < self.open_ms else Age.OPEN
-
-    def pieces(self, start_ms: int, end_ms: int) -> Iterator[tuple[Age, int, int]]:
-        """The reads, [start, end) in ms, that make up a run of windows."""
-        yield from self.blocks(start_ms, min(end_ms, self.settled_ms))
-        closing = max(start_ms, self.settled_ms), min(end_ms, self.open_ms)
-        if closing[0] < closing[1]:
-            yield Age.CLOSING, *closing
-        if max(start_ms, self.open_ms) < end_ms:
-            yield Age.OPEN, max(start_ms, self.open_ms), end_ms
-
-    def blocks(self, start_ms: int, end_ms: int) -> Iterator[tuple[Age, int, int]]:
-        """The pieces that are settled, aligned so that ranges that overlap share them."""
-        width = BLOCK * self.size_s * 1000
-        at = start_ms
-        while at < end_ms:
-            stop = min(end_ms, (at // width + 1) * width)
-            yield Age.SETTLED, at, stop
-            at = stop
 
 
 def bars(url: str, asked: Asked, known: tuple[str, ...], span: Range, now_ms: int, shift_s: int = 0) -> Totals:

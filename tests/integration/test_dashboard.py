@@ -12,7 +12,9 @@ from streamlit.util import calc_hash
 
 from dashboard import APP, ranges, story_reads, windows
 from dashboard.kept import KEEPER
+from dashboard.locale import Locale
 from dashboard.ranges import NAMED
+from dashboard.reason import reason
 from dashboard.windows import Asked
 from tests import seed
 from tests.pages import TIMEOUT_S, html, page, query, text
@@ -76,7 +78,7 @@ def test_a_firing_alert_shows_why_with_observed_expected_and_headlines(store: St
     now = page()
     assert "Firing now" in text(now)
     assert "Critical" in text(now)
-    assert alert.reason in text(now)
+    assert reason(alert, Locale()) in text(now)
     assert 'href="alerts?alert=seed-1"' in html(now)
     shown = text(page("alerts", alert="seed-1"))
     assert "expected 3.2, usually 0 to 8" in shown

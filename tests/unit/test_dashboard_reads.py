@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 from scipy.stats import beta
 
 from dashboard import posterior, ranges
+from dashboard.ages import Age, Ages
 from dashboard.kept import RETRY_S, Keeper, made
 from dashboard.locale import Locale
 from dashboard.ranges import MOST_BARS, NAMED, cover
 from dashboard.trend_chart import Line, Mark, Trend, drawn, option
-from dashboard.windows import Age, Ages
 from undertone.errors import StoreError
 from undertone.keys import SIZES_S, WINDOW_TTL_S
 from undertone.trends import Counts
