@@ -132,8 +132,8 @@ def painted(server: Server, times: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=15, help="reruns of each page (default 15)")
-    parser.add_argument("--seconds", type=float, default=60, help="for how long 20 viewers look (default 60)")
+    parser.add_argument("--times", type=int, default=15, help="reruns of each page (default 15, 0: none)")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long 20 viewers look (default 60, 0: not)")
     parser.add_argument("--paints", type=int, default=3, help="new browsers for each page (default 3, 0: no browser)")
     options = parser.parse_args()
     print(f"Hardware: {hardware()}; the server on one core")
@@ -151,12 +151,13 @@ def main() -> None:
             idle_ms = (server.cpu_ms() - before) / IDLE_S
             heads = f"{'first':>9}{'rerun':>9}{'again':>9}{'dearest':>9}{'live':>9}{'parts':>7}"
             print(f"\n{'CPU of the server, ms':42}{heads}")
-            for name, page in PAGES.items():
+            for name, page in PAGES.items() if options.times else ():
                 found = cost(server, page, options.times, LIVE_S, idle_ms)
                 figures = "".join(f"{figure:9.1f}" for figure in found[:-1])
                 print(f"{name:42}{figures}{found.parts:7d}", flush=True)
             print(f"{'the server alone, a second':42}{idle_ms:9.1f}")
-            together(server, options.seconds)
+            if options.seconds:
+                together(server, options.seconds)
             if options.paints:
                 painted(server, options.paints)
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-TIMEOUT_MS: Final = 60_000
+TIMEOUT_MS: Final = 180_000
 _FIRST_PAINT: Final = """async () => {
     const found = () => performance.getEntriesByName('first-contentful-paint')[0];
     while (!found()) await new Promise(done => setTimeout(done, 20));
