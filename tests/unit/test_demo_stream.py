@@ -81,13 +81,13 @@ def test_the_surge_lies_whole_inside_the_live_part() -> None:
     assert TIMES.live < TIMES.surge < TIMES.surge + SURGE_MS <= TIMES.end == NOW_MS
 
 
-def test_a_month_has_a_message_for_each_minute_of_busy_hours_and_weekends_are_quiet(history: list[Item]) -> None:
+def test_a_month_has_a_message_each_minute_of_busy_hours_and_quiet_weekends(history: list[Item]) -> None:
     there = [item.at_ms + TIMES.shift for item in history]
     weekend = sum(map(is_weekend, there))
     weekdays = Counter(at_ms // DAY_MS for at_ms in there if not is_weekend(at_ms))
-    assert 18_000 < len(history) < 26_000
+    assert 14_000 < len(history) < 20_000
     assert 0 < weekend < 0.1 * len(history)
-    assert max(weekdays.values()) > 800
+    assert max(weekdays.values()) > 600
     assert hourly(5 * DAY_MS) < hourly(5 * DAY_MS + 14 * 3_600_000)
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-WEEKDAY = (14, 18, 18, 16, 14, 14, 22, 44, 58, 52, 44, 44, 52, 72, 84, 76, 62, 44, 38, 42, 48, 28, 16, 12)
+WEEKDAY = (10, 14, 14, 12, 10, 10, 16, 34, 44, 40, 34, 34, 40, 54, 62, 56, 46, 34, 28, 32, 36, 22, 12, 10)
 """Messages in each hour of a weekday: exchanges open in the east first, then in Europe, then in America."""
 NOON_MS = 14 * HOUR_MS
 """The hour that it is there when the demo is shown: it would look dead at night."""
@@ -42,7 +42,7 @@ def hourly(at_ms: int) -> float:
     """Messages an hour on a usual day at this moment.
 
     >>> hourly(4 * DAY_MS + 14 * HOUR_MS), hourly(2 * DAY_MS + 14 * HOUR_MS)  # a Monday, a Saturday
-    (84.0, 13.44)
+    (62.0, 9.92)
     """
     weekend = is_weekend(at_ms)
     return WEEKDAY[at_ms // HOUR_MS % 24] * (WEEKEND if weekend else 1.0)
