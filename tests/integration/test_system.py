@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from typer.testing import CliRunner
@@ -26,13 +28,13 @@ UP = [sys.executable, "-m", "undertone.cli", "up", "--no-dashboard", "--model", 
 class Up:
     """One `undertone up` in a folder of its own."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
         self.data = data
         self.log = data.with_suffix(".log")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("UNDERTONE_")}
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*UP, "--data", str(data)], cwd=data.parent, env=environment, stdout=output, stderr=output
+                [*UP, *flags, "--data", str(data)], cwd=data.parent, env=environment, stdout=output, stderr=output
             )
 
     def wait(self) -> running.Running:
@@ -62,6 +64,13 @@ def run(*arguments: str, data: Path, code: int = 0) -> Any:
     result = CliRunner().invoke(app, [*arguments], env={"UNDERTONE_DATA": str(data)})
     assert result.exit_code == code, result.output
     return result
+
+
+def health(address: str) -> Any:
+    try:
+        return httpx.get(f"{address}/v1/health", timeout=5).json()
+    except httpx.TransportError:
+        return None
 
 
 def gone(processes: list[psutil.Process]) -> bool:
@@ -95,6 +104,9 @@ def test_messages_are_counted_refused_sent_again_and_the_system_leaves_nothing(u
     assert [one["bytes"] for one in again] == [letter["bytes"]]
     assert again[0]["position"] != letter["position"]
 
+    [address] = re.findall(r"The API is at (\S+)", up.log.read_text())
+    told = wait_until(lambda: health(address), 30, "the API answers")
+    assert told["status"] == "ok"
     second = subprocess.run([*UP, "--data", str(up.data)], capture_output=True, text=True, check=False, timeout=60)
     assert second.returncode == 1
     assert f"in use by process {up.process.pid}" in second.stderr
@@ -112,7 +124,7 @@ def test_messages_are_counted_refused_sent_again_and_the_system_leaves_nothing(u
 def test_two_systems_in_two_folders_do_not_disturb_each_other_and_a_killed_one_takes_its_children_along(
     up: Up, tmp_path: Path
 ) -> None:
-    other = Up(tmp_path / "other")
+    other = Up(tmp_path / "other", "--no-api")
     try:
         one, two = up.wait(), other.wait()
         assert one.bootstrap_servers != two.bootstrap_servers
@@ -126,7 +138,7 @@ def test_two_systems_in_two_folders_do_not_disturb_each_other_and_a_killed_one_t
     finally:
         other.process.kill()
         other.process.wait(20)
-    third = Up(tmp_path / "other")
+    third = Up(tmp_path / "other", "--no-api")
     try:
         third.wait()
     finally:
