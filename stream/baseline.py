@@ -188,17 +188,17 @@ def _distinct(counts: Floats, usable: Bools, known: Bools, kinds: Ints) -> tuple
 def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> ShareBaseline:
     """The usual negative share of each series, as the Beta distribution that a window's own share is drawn from.
 
-    The mean is shrunk to that of its kind. The precision comes from the pooled intra-class correlation of hourly
-    shares, ρ = Σw((k - ns)² - ns(1-s)) / Σwn(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what the
-    uncertainty of the mean takes away. The weights w = 1 / n(1 + (n-1)ρ₀) are those of Williams (1982, Applied
-    Statistics 31): without them the few hours in which most is told, which are events, would say alone how far shares
-    go apart.
+    The mean is Σwk / Σwn, shrunk to that of its kind. The precision comes from the pooled intra-class correlation of
+    hourly shares, ρ = Σw((k - ns)² - ns(1-s))/n / Σw(n-1)s(1-s), as (1-ρ)/ρ (Griffiths 1973, Biometrics 29), less what
+    the uncertainty of the mean takes away. The weights w = 1 / (1 + (n-1)ρ₀) are those of Williams (1982, Applied
+    Statistics 31): without them the few hours in which most is told, which are events, would say alone what is usual.
     """
     cells = np.nonzero((total > 0) & usable)  # the others add nothing
     column, n, k = cells[1], total[cells], negative[cells]
+    less = 1 + (n - 1) * DEFAULT_CORRELATION
     series = len(kinds)
-    negatives = np.bincount(column, weights=k, minlength=series)
-    totals = np.bincount(column, weights=n, minlength=series)
+    negatives = np.bincount(column, weights=k / less, minlength=series)
+    totals = np.bincount(column, weights=n / less, minlength=series)
     mean, precision = np.empty(series), np.empty(series)
     for kind in np.unique(kinds):
         of, here = kinds == kind, kinds[column] == kind
@@ -206,12 +206,11 @@ def fit_shares(negative: Floats, total: Floats, usable: Bools, kinds: Ints) -> S
         mean[of] = (negatives[of] + SHARE_PRIOR * pooled) / (totals[of] + SHARE_PRIOR)
         stories, share = n[here], mean[column[here]]
         spread = share * (1 - share)
-        weight = 1 / (stories * (1 + (stories - 1) * DEFAULT_CORRELATION))
+        weight = 1 / (stories * less[here])
         excess = (((k[here] - stories * share) ** 2 - stories * spread) * weight).sum()
         pairs = (stories * (stories - 1) * spread * weight).sum()
         rho = (excess + DISPERSION_PRIOR * DEFAULT_CORRELATION) / (pairs + DISPERSION_PRIOR)
-        rho = np.clip(rho, 0.005, 0.5)
-        variance = rho + 1 / (totals[of] + SHARE_PRIOR + 1)  # in units of s(1-s)
+        variance = np.clip(rho, 0.005, 0.5) + 1 / (totals[of] + SHARE_PRIOR + 1)  # in units of s(1-s)
         precision[of] = np.maximum(1 / variance - 1, 0.5)
     return ShareBaseline(mean, precision)
 

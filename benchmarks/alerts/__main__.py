@@ -90,7 +90,7 @@ def compete(quick: bool) -> list[dict[str, Any]]:
     if quick:
         spring = of_tweets("2014-01-01", "2014-03-15")
         few = ground("tweets by company", spring, entities=True, topics=False, least=1, parts=(0.5, 0.7))
-        return contest.run([few], judged, a_day=3)
+        return contest.run([few], judged)
     every = of_tweets("2014-01-01", "2015-07-01")
     news = from_table(scored("headlines", headlines, default_scorer)).between(parse_moment("2018-03-20"), None)
     grounds = [
@@ -105,7 +105,7 @@ def compete(quick: bool) -> list[dict[str, Any]]:
         ground("tweets, six layers", every, entities=True, topics=True, least=3, parts=(0.4, 0.65), layers=6),
         ground("headlines by topic", news, entities=False, topics=True, least=1, parts=(0.25, 0.6)),
     ]
-    return contest.run(grounds, judged, a_day=3)
+    return contest.run(grounds, judged)
 
 
 def ship(quick: bool) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def ship(quick: bool) -> dict[str, Any]:
 
 def known(quick: bool) -> dict[str, Any]:
     """The known events of the tweets and, unless quick, of the headlines, and all else that rang."""
-    log = of_tweets("2014-01-20", "2014-02-21") if quick else of_tweets("2014-01-01", "2015-07-01")
+    log = of_tweets("2014-01-20", "2014-02-21") if quick else of_tweets("2014-01-01", "2014-10-01")
     found = rung(log, "2014-01-27")
     results = events.outcomes(events.TWEETS[:1] if quick else events.TWEETS, log, found)
     bursts = events.bursts(log, found)

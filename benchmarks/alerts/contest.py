@@ -17,6 +17,8 @@ from undertone.cli.output import table
 
 RATES = (0.1, 0.5, 1.0)
 """False alarms a day for each 100 series."""
+DAYS_BETWEEN = 25
+"""Days between two surges of one series. So it is for jumps, which are put into a background of their own."""
 OURS = "Undertone's test"
 GRACE_SLOTS = int(GRACE.total_seconds()) // 60 // SLOT_MIN
 
@@ -26,23 +28,23 @@ METHODS: dict[str, Callable[[Ground], Floats]] = {
 }
 
 
-def run(grounds: Sequence[Ground], judged: Sequence[bool], *, a_day: float) -> list[dict[str, Any]]:
+def run(grounds: Sequence[Ground], judged: Sequence[bool]) -> list[dict[str, Any]]:
     """Print and return, for each background, detector and rate: recall by size, delay, jumps that rang, rate as tuned.
 
     Args:
         grounds: Backgrounds.
         judged: Of texts that are truly negative, whether the model calls them so.
-        a_day: Surges put in a day, and as many jumps, each into a background of its own.
     """
     rows = []
     for ground in grounds:
-        found = [*_on(ground, judged, a_day)]
+        found = [*_on(ground, judged)]
         _print(ground, found)
         rows += found
     return rows
 
 
-def _on(ground: Ground, judged: Sequence[bool], a_day: float) -> Iterator[dict[str, Any]]:
+def _on(ground: Ground, judged: Sequence[bool]) -> Iterator[dict[str, Any]]:
+    a_day = ground.total.shape[1] / DAYS_BETWEEN
     loud, surges = surged(ground, judged, a_day=a_day, seed=7)
     busy, jumps = jumped(ground, a_day=a_day, seed=8)
     series = ground.total.shape[1]
