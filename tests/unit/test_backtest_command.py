@@ -78,7 +78,7 @@ def test_alerts_before_the_period_are_not_told_but_what_came_before_is_learnt(ta
 def test_two_sets_of_rules_are_laid_side_by_side(table: pa.Table) -> None:
     write(table, Path("scored.parquet"))
     Path("loose.yaml").write_text(LOOSE)
-    Path("strict.yaml").write_text(LOOSE.replace("min_stories: 4", "min_stories: 13"))
+    Path("strict.yaml").write_text(LOOSE.replace("min_stories: 4", "min_stories: 4, entities: [BUST]"))
     both = ("--rules", "strict.yaml", "--rules", "loose.yaml")
     lines = run("--source", "scored.parquet", *both, "--out", "report")
     told = json.loads(Path("report/alerts.json").read_text())

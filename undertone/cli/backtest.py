@@ -67,7 +67,9 @@ def backtest(
     start_ms, end_ms = (None if text is None else parse_moment(text) for text in (start, end))
     if start_ms is not None and end_ms is not None and start_ms >= end_ms:
         raise InputError(f"--from {start} is not before --to {end}: nothing lies between them")
-    logs = _logs(_scored(source, chosen, stream, format), stream, start_ms, end_ms, warm_up)
+    learn_ms = None if start_ms is None else start_ms - warm_up * 86_400_000
+    whole = split_by_stream(read_scored(source, chosen, stream, format), stream)
+    logs = {name: log.between(learn_ms, end_ms) for name, log in whole.items()}
     parts = [_part(name, one, logs, start_ms) for name, one in named]
     if not sum(map(len, logs.values())):
         notes().print("There is no scored message in this period.")
@@ -88,7 +90,7 @@ def _rules(files: list[Path]) -> list[tuple[str, Rules]]:
     return [(name, Rules.load(file)) for name, file in zip(names, files, strict=True)] or [(_SHIPPED, Rules.shipped())]
 
 
-def _scored(source: str, chosen: Settings, stream: str, format: str) -> pyarrow.Table:
+def read_scored(source: str, chosen: Settings, stream: str, format: str) -> pyarrow.Table:
     """The scored messages of a source; texts are scored unless that has been done."""
     from stream import scored_files
 
@@ -125,20 +127,17 @@ def _judged(path: Path, chosen: Settings, stream: str, format: str) -> pyarrow.T
     return found
 
 
-def _logs(
-    found: pyarrow.Table, stream: str, start_ms: int | None, end_ms: int | None, warm_up: int
-) -> dict[str, ScoredLog]:
+def split_by_stream(found: pyarrow.Table, stream: str) -> dict[str, ScoredLog]:
     """The logs by stream: that of each message where the source tells it."""
     import pyarrow.compute as pc
 
     from stream.scored_log import from_table
 
-    learn_ms = None if start_ms is None else start_ms - warm_up * 86_400_000
     if "stream" not in found.column_names:
-        return {stream: from_table(found).between(learn_ms, end_ms)}
+        return {stream: from_table(found)}
     names = pc.fill_null(found["stream"], stream)
     different = sorted(pc.unique(names).to_pylist()) or [stream]
-    return {one: from_table(found.filter(pc.equal(names, one))).between(learn_ms, end_ms) for one in different}
+    return {one: from_table(found.filter(pc.equal(names, one))) for one in different}
 
 
 def _part(name: str, rules: Rules, logs: dict[str, ScoredLog], start_ms: int | None) -> Part:

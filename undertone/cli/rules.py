@@ -11,6 +11,7 @@ import typer
 from undertone.cli.group import group
 from undertone.cli.options import Json, RedisUrl, settings
 from undertone.cli.output import print_json, table
+from undertone.cli.rules_budget import budget
 
 if TYPE_CHECKING:
     from undertone.rules import Rules, Thresholds
@@ -105,6 +106,9 @@ def sent(
         others = (f"{what} {count}" for what, count in sorted(tally.items()) if what != "sent")
         rows.append((name, tally.get("sent", 0), _listed(others)))
     table([("receiver", "left"), ("sent", "right"), ("not sent", "left")], rows)
+
+
+rules.command(epilog="Example: undertone rules budget rules.yaml --source scored.parquet --days 28")(budget)
 
 
 def _load(file: Path | None) -> Rules:
