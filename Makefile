@@ -21,7 +21,9 @@ SYNC = $(UV) sync --locked --inexact --python "$$(cat .tools/python)"
 DEMO = --no-dev --extra embedded --extra dashboard --extra api
 RUN = $(UV) run --no-sync
 PYTEST_ARGS ?=
+MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
 ARGS ?=
+MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
 
 .PHONY: help demo test test-slow lint format bench schemas screenshots sync clean
 
@@ -39,7 +41,7 @@ test: lint  ## Lint, then all tests but the slow ones
 test-slow: sync  ## The slow tests
 	@$(RUN) pytest -m slow $(PYTEST_ARGS)
 
-lint: sync  ## Formatting, lint, types, import rules, schemas, Dockerfile, Compose
+lint: sync  ## Formatting, lint, types, import rules, Dockerfile, Compose, Kubernetes
 	@$(UV) lock --check --quiet
 	@$(RUN) ruff check --quiet
 	@$(RUN) ruff format --check --quiet
@@ -47,6 +49,7 @@ lint: sync  ## Formatting, lint, types, import rules, schemas, Dockerfile, Compo
 	@out=$$($(RUN) lint-imports --no-logo) || { echo "$$out"; exit 1; }
 	@$(RUN) hadolint deploy/Dockerfile
 	@$(RUN) check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(RUN) kubernetes-validate --strict --quiet $(MANIFESTS)
 
 format: sync  ## Put the code in order
 	@$(RUN) ruff check --quiet --fix
