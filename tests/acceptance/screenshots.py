@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -33,6 +33,7 @@ SETTLE_MS = 2_500
 """Charts draw themselves after the page is there, for which there is no condition to wait for."""
 TALLEST = {WIDE: 1_800, PHONE: 2_600}
 """Pixels of a page that are shown at most, by its width."""
+PALETTE = 256
 ALERT = "alert"
 
 
@@ -117,9 +118,17 @@ def _take(page: Page, url: str, path: Path, width: int) -> None:
     page.wait_for_timeout(SETTLE_MS)
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
     page.set_viewport_size({"width": width, "height": 900})
-    # An octree keeps the few pixels of a colour that says something; a median cut would mix them into the ground.
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(palette=_palette(picture), dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {picture.width} x {picture.height}, {path.stat().st_size // 1024} kB", flush=True)
+
+
+def _palette(picture: Image.Image) -> Image.Image:
+    """The colours that it has most of. Those that say something are among them; what blends two is not missed."""
+    found = cast("list[tuple[int, tuple[int, int, int]]]", picture.getcolors(picture.width * picture.height))
+    common = [colour for _, colour in sorted(found, reverse=True)[:PALETTE]]
+    made = Image.new("P", (1, 1))
+    made.putpalette([part for colour in common for part in colour])
+    return made
 
 
 if __name__ == "__main__":
