@@ -17,11 +17,11 @@ from stream.explain import explain, is_news, name_of
 from stream.incidents import Past
 from stream.lookout import Lookout
 from stream.recollection import kept, recollect
-from stream.rings import KEPT_H, MINUTES
+from stream.rings import KEPT_H, KINDS, MINUTES
 from stream.sightings import LATE_MIN, MINUTE_MS, Sightings
 from stream.silent import Pause, pause
 from stream.succession import Succession
-from undertone.alert_store import INCIDENT, SILENCED, AlertStore, Conflict, Publication
+from undertone.alert_store import INCIDENT, SILENCED, AlertStore, Conflict, Crowd, Publication
 from undertone.lifecycle import handed_on
 from undertone.messages import Alert, AlertState, Evidence, Severity
 from undertone.rules import Rules
@@ -57,6 +57,7 @@ class Patrol:
         self._lookout = Lookout(chosen.rules, known=map(_episode.decode, self._kept.values()), stream=stream)
         self._lookout.episodes.past = _past.decode(self._kept_past)
         self._kept_masks = alerts.masks(stream)
+        self._kept_crowd: Crowd | None = None
         self._raw: dict[str, bytes] = {}
         self._next: int | None = None
         self._stories = Sightings(store, stream, chosen)
@@ -171,12 +172,21 @@ class Patrol:
                 return
             past = msgspec.json.encode(self._lookout.episodes.past)
             new_past = None if past == self._kept_past else past
-            masks = self._new_masks()
-            conflict = self._alerts.publish(self._token, self.stream, evaluated, publications, altered, new_past, masks)
+            masks, crowd = self._new_masks(), self._crowd()
+            conflict = self._alerts.publish(
+                self._token,
+                self.stream,
+                evaluated,
+                publications,
+                altered,
+                new_past,
+                masks,
+                None if crowd == self._kept_crowd else crowd,
+            )
             if conflict is None:
                 break
             self._give_way(conflict, changes)
-        self._kept, self._kept_past = kept, past
+        self._kept, self._kept_past, self._kept_crowd = kept, past, crowd
         self._kept_masks |= {hour: found for hour, found in masks.items() if found is not None}
         self._kept_masks = {hour: one for hour, one in self._kept_masks.items() if masks.get(hour, one) is not None}
         for alert, _, what, quiet in publications:
@@ -185,6 +195,10 @@ class Patrol:
                 told = f"{what} ({quiet})" if quiet else what
                 _log.info("alert %s %s: %s %s %s", alert.id, told, alert.rule, alert.topic, alert.entity)
         self._forget()
+
+    def _crowd(self) -> Crowd:
+        rings = self._lookout.rings
+        return Crowd(len(rings) - KINDS, rings.refused)
 
     def _new_masks(self) -> dict[int, bytes | None]:
         """What was found in this hour of hours not to be learnt from, if that is more; with it go those long past."""

@@ -21,7 +21,7 @@ from undertone.rules import FEED_SILENT, Rule, Rules
 from undertone.trends import Series
 
 _DAY_MIN = 1440
-_NAMED_AT_ONCE = 65_536
+_NAMED_AT_ONCE = 262_144
 
 
 class RecordedStories:
@@ -65,7 +65,9 @@ class RecordedStories:
         low, high = int(rows[0]), int(rows[-1]) + 1
         begin, names = self._named
         if low < begin or high > begin + len(names):
-            begin, end = low, min(max(high, low + _NAMED_AT_ONCE), len(self._log))
+            widest = (self._recording.minute + 1) * MINUTE_MS - max(WINDOWS_S) * 1000
+            begin = min(low, int(np.searchsorted(self._log.published_ms, widest)))
+            end = min(max(high, begin + _NAMED_AT_ONCE), len(self._log))
             names = self._log.positions(begin, end)
             self._named = begin, names
         return frozenset(names[rows - begin].tolist())

@@ -22,7 +22,7 @@ from undertone.messages import Alert, AlertState, Label, encode, from_ms, to_ms
 from undertone.outbox import LeaseLostError, Outbox, Outgoing
 from undertone.silence_store import SilenceStore
 
-__all__ = ["AlertStore", "Conflict", "LeaseLostError", "Outgoing", "Publication"]
+__all__ = ["AlertStore", "Conflict", "Crowd", "LeaseLostError", "Outgoing", "Publication"]
 
 CHUNK = 200
 PERSON_TRIES = 20
@@ -52,6 +52,13 @@ class Conflict(NamedTuple):
 
     alert_id: str
     current: bytes | None
+
+
+class Crowd(NamedTuple):
+    """How many series the watch of a stream remembers, and how many counts it could not keep for want of a place."""
+
+    series: int
+    refused: int
 
 
 class AlertStore(Outbox):
@@ -211,6 +218,12 @@ class AlertStore(Outbox):
         prefix = f"masks:{stream}\t"
         return {int(name): value for name, value in self._fields(prefix)}
 
+    def crowd(self, stream: str) -> Crowd:
+        """How many series of a stream the watch remembers, and how often one found no place since it began."""
+        fields = [f"series:{stream}", f"refused:{stream}"]
+        series, refused = cast("list[bytes | None]", self.redis.hmget(keys.watch_state(), fields))
+        return Crowd(int(series or 0), int(refused or 0))
+
     def past(self, stream: str) -> bytes | None:
         """The alerts of a stream that ended lately, as they were published."""
         return cast("bytes | None", self.redis.hget(keys.watch_state(), f"past:{stream}"))
@@ -224,6 +237,7 @@ class AlertStore(Outbox):
         episodes: Mapping[str, bytes | None],
         past: bytes | None = None,
         masks: Mapping[int, bytes | None] = MappingProxyType({}),
+        crowd: Crowd | None = None,
     ) -> Conflict | None:
         """Write alerts, outbox and the watch's state at once, and that ``minute`` is done.
 
@@ -235,6 +249,7 @@ class AlertStore(Outbox):
             episodes: State of the alert machines that changed, by name; None removes one.
             past: The alerts that ended lately, if that changed.
             masks: By hour since 1970 what was found in it of hours not to be learnt from; None removes it.
+            crowd: How many series are remembered and refused, if that changed.
 
         Returns:
             None if written; else the first alert that somebody else has changed.
@@ -246,6 +261,8 @@ class AlertStore(Outbox):
         fields |= {f"masks:{stream}\t{hour}": value for hour, value in masks.items()}
         set_ = {name: value.decode() for name, value in fields.items() if value is not None}
         drop = [name for name, value in fields.items() if value is None]
+        if crowd is not None:
+            set_ |= {f"series:{stream}": str(crowd.series), f"refused:{stream}": str(crowd.refused)}
         set_ |= {f"evaluated:{stream}": str(minute)} | ({} if past is None else {f"past:{stream}": past.decode()})
         by = f"watch:{token.rsplit(' ', maxsplit=1)[0]}"
         records = []

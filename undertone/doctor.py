@@ -16,6 +16,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from undertone import broker, ports
+from undertone.alert_store import AlertStore, Crowd
 from undertone.errors import UndertoneError
 from undertone.gpu.choice import choose
 from undertone.gpu.scorer import GpuScorer, load_for
@@ -202,6 +203,17 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     yield _clock(abs(seconds + micros / 1e6 - now) * 1000)
     yield _policy("redis memory", policy, "noeviction", "CONFIG SET maxmemory-policy noeviction")
     yield _policy("redis appendonly", aof, "yes", "CONFIG SET appendonly yes")
+    for stream in settings.streams:
+        yield from _crowded(stream, AlertStore(client).crowd(stream))
+
+
+def _crowded(stream: str, crowd: Crowd) -> Iterator[Finding]:
+    """Whether the watch has room for what a stream speaks of; nothing where nobody watches it."""
+    if crowd.refused:
+        found = f"{stream}: {crowd.series} series, and {crowd.refused} counts of others found no place"
+        yield Finding("watch", Colour.YELLOW, found, "Name fewer companies: see UNDERTONE_ENTITIES_FILE")
+    elif crowd.series:
+        yield Finding("watch", Colour.GREEN, f"{stream}: {crowd.series} series")
 
 
 def _configured(client: Any, name: str) -> str | None:
