@@ -11,9 +11,11 @@ import pytest
 from redis.exceptions import ConnectionError as AwayError
 
 from stream.patrol import Patrol
+from stream.rings import KINDS
 from tests.integration.feed import DAY_MS, MINUTE_MS, START_MS, Feed, Story, background, surge
 from undertone import keys
 from undertone.alert_store import AlertStore
+from undertone.doctor import Colour, _crowded
 from undertone.messages import Alert
 from undertone.store import Store
 
@@ -102,6 +104,25 @@ def test_a_watch_that_ends_between_any_two_looks_gives_the_same_alerts_byte_for_
         if not watched.advance(most):
             break
     assert watched.said() == uninterrupted
+
+
+def test_the_watch_says_how_many_series_it_remembers_and_whether_any_found_no_place(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(store)
+    watched = Watched(store)
+    watched.advance(10)
+    crowd = watched.alerts.crowd("news")
+    assert crowd.series > 8
+    assert crowd.refused == 0
+    monkeypatch.setattr("stream.rings.MOST_SERIES", 8)
+    watched.begin()
+    watched.advance(10)
+    crowded = watched.alerts.crowd("news")
+    assert crowded.series == 8 - KINDS
+    assert crowded.refused > 0
+    (finding,) = _crowded("news", crowded)
+    assert finding.colour is Colour.YELLOW
 
 
 def test_so_does_one_that_dies_before_it_has_written_what_it_found(
