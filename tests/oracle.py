@@ -86,6 +86,8 @@ class OracleResult:
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     groups: list[list[Told]] = field(default_factory=list)
     """Messages that tell one story, where there are several."""
+    same_id: dict[str, set[str]] = field(default_factory=dict)
+    """Of a message whose id lies in several partitions: the positions that a race may count instead of its own."""
     records: int = 0
     races: set[str] = field(default_factory=set)
     """Names of counters that depend on which partition was first, and are compared merged only."""
@@ -285,6 +287,7 @@ def _first_of_each_id(messages: list[Told], result: OracleResult) -> dict[str, T
             result.races |= {"counted", "duplicate", "stories", "copies", "unlinked"}
             if len({(told.text, told.cell()) for told in group}) > 1:
                 raise Ambiguous(f"messages with id {name!r} lie in several partitions and differ")
+            result.same_id[min(group, key=lambda told: told.record).position] = {told.position for told in group}
     return {name: min(group, key=lambda told: told.record) for name, group in groups.items()}
 
 
@@ -345,21 +348,25 @@ def compare(store: Store | Redis, result: OracleResult) -> list[str]:
 
 
 def compare_copies(redis: Redis, result: OracleResult) -> list[str]:
-    """Every difference in the counts of copies. A race may say which of a group owns the story, and it alone."""
+    """Every difference in the counts of copies. A race may say which of a group owns the story, and where it lies."""
     stored: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for stream in sorted(result.merged):
         for key in redis.scan_iter(match=f"ut:{{{stream}-*}}:copies:*", count=1000):
             for name, n in _hash(redis, key.decode()).items():
                 owner, *cell = name.split("\t")
-                stored[owner][(key.decode(), *cell)] = int(n)
+                stored[owner][(stream, key.decode().rpartition(":")[2], *cell)] += int(n)
     expected: dict[str, Counter[tuple[str, ...]]] = {}
     for group in result.groups:
-        owners = [told for told in group if told.position in stored]
+        owners = [
+            (told, position)
+            for told in group
+            for position in result.same_id.get(told.position, {told.position})
+            if position in stored
+        ]
         if len(owners) != 1:
             return [f"{[told.position for told in group]}: {len(owners)} of these own the story, 1 expected"]
-        expected[owners[0].position] = Counter(
-            cell for told in group if told is not owners[0] for cell in _copy_cells(told)
-        )
+        [(first, position)] = owners
+        expected[position] = Counter(cell for told in group if told is not first for cell in _copy_cells(told))
     return [
         f"copies of {owner}: {dict(stored[owner])} stored, {dict(expected.get(owner, {}))} expected"
         for owner in sorted({*stored, *expected})
@@ -369,10 +376,10 @@ def compare_copies(redis: Redis, result: OracleResult) -> list[str]:
 
 def _copy_cells(told: Told) -> Iterator[tuple[str, ...]]:
     at_s = told.at_ms // 1000
-    key = f"ut:{{{told.record.stream}-{told.record.partition}}}:copies:{at_s - at_s % DAY}"
-    yield (key,)
-    yield key, "s", told.source
-    yield key, "h", str(at_s - at_s % HOUR)
+    day = told.record.stream, str(at_s - at_s % DAY)
+    yield day
+    yield *day, "s", told.source
+    yield *day, "h", str(at_s - at_s % HOUR)
 
 
 def read_windows(redis: Redis, streams: Sequence[str]) -> dict[Cell, int]:
