@@ -130,7 +130,7 @@ class Episodes:
                 episode.severity = Severity.CRITICAL
                 return [self._notify(What.ESCALATED, episode, reading, minute, seen.tier, quiet=known)]
             episode.checked_stories = max(reading.wide, episode.checked_stories)
-        if minute - episode.notified < QUIET_MIN:
+        if minute - episode.notified < QUIET_MIN and self._told(episode):
             episode.notified_stories = max(episode.notified_stories, reading.wide)
         elif reading.wide >= 2 * episode.notified_stories and self._doubled(episode, reading, minute):
             tier = see(reading.rule, episode.series, reading.window_s).tier
@@ -223,8 +223,9 @@ class Episodes:
         order, told = self._order(episode.rule), self._told(episode)
         if any(place < order for place, _ in told):
             return False
-        known = [one for _, one in told] or [Told(episode.severity, episode.notified_stories, episode.notified, 0)]
-        most, last = max(one.stories for one in known), max(one.minute for one in known)
+        if not told:
+            return episode.notified < 0 or reading.wide >= 2 * episode.notified_stories
+        most, last = max(one.stories for _, one in told), max(one.minute for _, one in told)
         return reading.wide >= 2 * most and minute - last >= QUIET_MIN
 
     def _notify(

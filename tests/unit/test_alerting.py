@@ -123,6 +123,13 @@ def test_growth_is_told_again_once_what_was_there_after_the_quiet_time_has_doubl
     assert [one.what for one in episodes.step(later + 1, [(ACME, reading(None, wide=120))], unseen)] == [What.GROWN]
 
 
+def test_growth_of_an_alert_that_nobody_was_told_of_is_news_at_once() -> None:
+    episodes = Episodes(RULES)
+    fire(episodes, wide=5).episode.untold = True  # as the patrol does where a silence held the word
+    assert episodes.step(T + 20, [(ACME, reading(None, wide=9))], unseen) == []
+    assert [one.what for one in episodes.step(T + 21, [(ACME, reading(None, wide=10))], unseen)] == [What.GROWN]
+
+
 def test_of_an_incident_that_is_known_as_negative_more_volume_is_no_news() -> None:
     episodes, stories = Episodes(RULES), Stories(ACME="abcd")
     episodes.step(T, [(ACME, reading())], stories)
