@@ -178,7 +178,7 @@ def run_through(house: House, name: str, most: int) -> list[bytes]:
 
 def test_the_same_log_gives_the_same_alerts_byte_for_byte_whoever_watches_and_in_whatever_steps(house: House) -> None:
     first = run_through(house, "one", 60)
-    assert len(first) > 4
+    assert len(first) >= 4  # two alerts, told and kept
     house.store.redis.flushall()
     assert run_through(House(house.store), "two", 7) == first
 
