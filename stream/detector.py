@@ -137,7 +137,8 @@ def _summed(k: Ints, n: Ints, a: Floats, b: Floats) -> Floats:
         if falls and (mass * last <= NO_MORE * (1 - last) * total).all():
             break
     some = np.exp(first) * total
-    return np.where(upper, some, 1 - some)
+    tail: Floats = np.where(upper, some, 1 - some)
+    return tail
 
 
 def _overlap(minute: int) -> Floats:

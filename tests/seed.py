@@ -60,7 +60,8 @@ HOSTILE = (
     "A" * 10_000,
     "</li></ul></section><h1 id='injected'>Injected heading</h1><style>body{display:none}</style>",
     "\u05de\u05e0\u05d9\u05d5\u05ea \u0627\u0644\u0623\u0633\u0647\u0645 \u202b(from right to left)\u202c 1 < 2",
-    "\U0001f525\U0001f4c9 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 Z\u0335\u0321\u0322\u0327\u0328\u0321\u0322a\u0336\u0327lgo",
+    "\U0001f525\U0001f4c9 \U0001f468\u200d\U0001f469\u200d\U0001f467 "
+    "\U0001f3f3\ufe0f\u200d\U0001f308 Z\u0335\u0321\u0322\u0327\u0328\u0321\u0322a\u0336\u0327lgo",
 )
 HOSTILE_URL = "javascript:window.pwned=4"
 HOSTILE_NAME = "<b id='injected-name'>Evil|Corp</b>"

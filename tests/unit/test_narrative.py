@@ -48,9 +48,9 @@ def alert(**changed: Any) -> Alert:
 def test_an_alert_reads_as_a_paragraph_of_its_own_facts() -> None:
     told = paragraph(narrate(alert()))
     assert told.startswith(
-        "In the 1 hour to 2026-11-25 14:05 UTC, news had 9 negative stories about ACME under Earnings: 31 messages with "
-        "copies, from 4 sources. 1.2 would be usual, and 0 to 4 in 95 of 100 such windows; chance alone gives so many "
-        "with p = 2.1e-06. 75% of all 12 stories there were negative, where 30% is usual (p = 0.0007)."
+        "In the 1 hour to 2026-11-25 14:05 UTC, news had 9 negative stories about ACME under Earnings: 31 messages "
+        "with copies, from 4 sources. 1.2 would be usual, and 0 to 4 in 95 of 100 such windows; chance alone gives "
+        "so many with p = 2.1e-06. 75% of all 12 stories there were negative, where 30% is usual (p = 0.0007)."
     )
     assert "2026-11-25 14:05 UTC, wire: “Acme halts output”" in told
 
