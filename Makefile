@@ -21,6 +21,7 @@ SYNC = $(UV) sync --locked --inexact --python "$$(cat .tools/python)"
 DEMO = --no-dev --extra embedded --extra dashboard --extra api
 RUN = $(UV) run --no-sync
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
 ARGS ?=
 MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
@@ -36,7 +37,7 @@ demo: .tools/python | $(UV)  ## Start everything on this machine and show a surg
 	@exec $(RUN) undertone demo $(ARGS)
 
 test: lint  ## Lint, then all tests but the slow ones
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 test-slow: sync  ## The slow tests
 	@$(RUN) pytest -m slow $(PYTEST_ARGS)

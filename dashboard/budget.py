@@ -12,10 +12,11 @@ from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.visit import Visit
 from dashboard.words.rules import RulesWords
-from undertone.alert_store import AlertStore
+from undertone.alert_store import INCIDENT, SILENCED, AlertStore
 from undertone.messages import from_ms
 from undertone.rules import Rules
 from undertone.rules.check import FROM_SETTING
+from undertone.rules.routing import BUDGET, MUTED, NOT_REPEATED
 
 LIVE_S: Final = 5
 NAME_LIMIT: Final = 60
@@ -62,11 +63,7 @@ def _gauge(one: Used, locale: Locale, say: RulesWords) -> Html:
     else:
         told = say.sent_of.format(sent=locale.number(sent), budget=locale.number(one.most))
         part = min(1.0, sent / one.most) if one.most else 1.0
-    held = [
-        f"{plain(name.removeprefix(HELD).replace('-', ' '), NAME_LIMIT)} {n}"
-        for name, n in sorted(one.tally.items())
-        if name != SENT
-    ]
+    held = [f"{_why(name.removeprefix(HELD), say)} {n}" for name, n in sorted(one.tally.items()) if name != SENT]
     rest = say.held.format(what=", ".join(held)) if held else say.held_nothing
     spent = " ut-spent" if one.most is not None and sent >= one.most else ""
     bar = el(
@@ -79,3 +76,17 @@ def _gauge(one: Used, locale: Locale, say: RulesWords) -> Html:
         bar if one.most is not None else None,
         class_="ut-budget",
     )
+
+
+def _why(reason: str, say: RulesWords) -> str:
+    """Why something was held back, in a word; of one without a word its own name."""
+    known = {
+        BUDGET: say.why_budget,
+        INCIDENT: say.why_incident,
+        MUTED: say.why_muted,
+        NOT_REPEATED: say.why_not_repeated,
+        SILENCED: say.why_silenced,
+    }
+    name, _, timing = reason.partition(":")
+    word = known.get(name, plain(name.replace("-", " "), NAME_LIMIT))
+    return f"{word} ({plain(timing, NAME_LIMIT)})" if timing else word

@@ -52,7 +52,9 @@ def number(text: str | None) -> float:
 
 
 def milliseconds(value: float, locale: Locale) -> str:
-    """A latency."""
+    """A latency; a worker that has had nothing to do reports none."""
+    if value <= 0:
+        return "–"
     return f"{value:.0f} ms" if value < 10_000 else locale.age(value)
 
 

@@ -97,3 +97,8 @@ class RulesWords(Words):
     sent = Phrase("{sent} sent, no budget", "已发送{sent}条，无预算限制")
     held = Phrase("held back: {what}", "暂扣：{what}")
     held_nothing = Phrase("nothing held back", "无暂扣")
+    why_budget = Phrase("budget", "超出预算")
+    why_incident = Phrase("same event", "同一事件")
+    why_muted = Phrase("muted", "静音时段")
+    why_not_repeated = Phrase("not repeated", "不重复通知")
+    why_silenced = Phrase("silenced", "已静默")

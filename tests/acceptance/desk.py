@@ -28,7 +28,7 @@ from tests.servers import wait_until
 from undertone.alert_store import AlertStore
 from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 from undertone.labels import judge, log
-from undertone.messages import Alert, Label, Message, Sentiment
+from undertone.messages import NEGATIVE_SURGE, Alert, Label, Message, Sentiment
 from undertone.settings import Settings
 from undertone.store import Store
 from undertone.topics import ALERTS, LABELS, NEWS
@@ -64,13 +64,14 @@ class Desk:
         self.send([*told, *feeds.quiet_days(1 / 1440, "CALM", 1, at_ms + 12 * MINUTE_MS)])
 
     def alert(self, entity: str) -> Alert:
-        """The alert on a company whose name has this in it, once there is one."""
+        """The negative surge about a company whose name has this in it, once it is an alert."""
         found = wait_until(lambda: self._found(entity), PATIENCE_S, f"an alert on {entity}")
         assert found is not None
         return found
 
     def _found(self, entity: str) -> Alert | None:
-        return next((one for one in self.alerts.list() if entity in (one.entity or "") and one.topic is None), None)
+        surges = (one for one in self.alerts.list() if one.kind == NEGATIVE_SURGE and one.topic is None)
+        return next((one for one in surges if entity in (one.entity or "")), None)
 
     def published(self, alert_id: str) -> list[Alert]:
         """What the ``alerts`` topic says of an alert, oldest first."""

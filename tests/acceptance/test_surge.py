@@ -8,7 +8,7 @@ import time
 from playwright.sync_api import expect
 
 from tests.acceptance.desk import PATIENCE_S, Desk
-from tests.acceptance.view import Viewer, is_whole
+from tests.acceptance.view import Viewer, follow, is_whole
 from tests.servers import wait_until
 from undertone.messages import AlertState, Sentiment
 
@@ -32,8 +32,7 @@ def test_an_alert_is_on_the_open_page_within_five_seconds_and_leads_to_what_prov
     expect(row).to_contain_text(re.compile(r"\d+ negative stories in 15 min, where 0 would be usual"))
     wait_until(lambda: desk.published(alert.id), PATIENCE_S, "the alert on its topic")
 
-    row.get_by_role("link", name="RECALL", exact=True).click()
-    page.wait_for_url(f"**/alerts?alert={alert.id}")
+    follow(page, row.get_by_role("link", name="RECALL", exact=True), f"**/alerts?alert={alert.id}")
     page.get_by_role("link", name="Story 1", exact=True).first.click()
     page.wait_for_url("**/stories?story=**")
     expect(page.get_by_role("heading", name=alert.evidence[0].text)).to_be_visible()

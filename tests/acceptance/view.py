@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page
+from playwright.sync_api import TimeoutError as GaveUp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 PATIENCE_MS = 90_000
+AGAIN_MS = 10_000
 WIDE, PHONE = 1280, 390
 Scheme = Literal["light", "dark"]
 
@@ -41,6 +44,18 @@ class Viewer:
     def _dialog(self, dialog: Dialog) -> None:
         self.troubles.append(f"a dialog: {dialog.message}")
         dialog.dismiss()
+
+
+def follow(page: Page, link: Locator, url: str) -> None:
+    """Click on a link of a live part until it leads to a page whose address matches ``url``.
+
+    The part is drawn anew while one looks: a click on what is being replaced goes nowhere, and a person clicks again.
+    """
+    for _ in range(PATIENCE_MS // AGAIN_MS):
+        link.click()
+        with suppress(GaveUp):
+            return page.wait_for_url(url, timeout=AGAIN_MS)
+    raise AssertionError(f"the link did not lead to {url}, but to {page.url}")
 
 
 def is_whole(page: Page) -> None:

@@ -158,6 +158,12 @@ def test_a_free_port_lies_below_the_ephemeral_range() -> None:
     assert free_port() in PORTS
 
 
+def test_a_free_port_is_another_than_the_one_already_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = PORTS[0], PORTS[1]
+    monkeypatch.setattr("undertone.embedded.server.PORTS", range(first, second + 1))
+    assert {free_port(other_than=first) for _ in range(20)} == {second}
+
+
 def test_a_leashed_program_has_a_session_of_its_own(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as output:
         child = leash.spawn(

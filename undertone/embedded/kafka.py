@@ -99,7 +99,7 @@ class EmbeddedKafka(EmbeddedServer):
             _PROPERTIES.format(
                 host=HOST,
                 port=self.port,
-                controller_port=free_port(),
+                controller_port=free_port(other_than=self.port),
                 max_message_bytes=MAX_MESSAGE_BYTES,
             ),
             encoding="ascii",

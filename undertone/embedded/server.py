@@ -236,12 +236,12 @@ class _PortTaken(EmbeddedServerError):
     """Somebody took the port between the choice and the start."""
 
 
-def free_port() -> int:
-    """A port of `PORTS` that nobody listens on right now."""
+def free_port(*, other_than: int = 0) -> int:
+    """A port of `PORTS` that nobody listens on right now, and not one that is about to be listened on."""
     choose = random.SystemRandom()
     for _ in range(200):
         port = choose.choice(PORTS)
-        if _port_is_free(port):
+        if port != other_than and _port_is_free(port):
             return port
     raise EmbeddedServerError(f"No free port found on {HOST} from {PORTS.start} to {PORTS.stop - 1}.")
 
