@@ -5,7 +5,7 @@ Pure: no Redis, no clock. Everything is an integer, so that merging is exact and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,16 +84,6 @@ class Counts:
             "net_sentiment": round(self.net, 6),
             "negative_share": round(self.negative_share, 6),
         }
-
-
-def from_metrics(metrics: Mapping[str, int]) -> Counts:
-    """Counts from metric name → integer; a metric that is not there is 0."""
-    get = metrics.get
-    return Counts(
-        (get("m-", 0), get("m0", 0), get("m+", 0)),
-        (get("s-", 0), get("s0", 0), get("s+", 0)),
-        get(SCORE_METRIC, 0),
-    )
 
 
 def total(counts: Iterable[Counts]) -> Counts:

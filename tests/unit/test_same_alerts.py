@@ -13,7 +13,7 @@ from stream.explain import explain
 from stream.lookout import Lookout
 from undertone.messages import Alert, Evidence, Sentiment
 from undertone.rules import Rule
-from undertone.trends import Counts, Series, from_metrics
+from undertone.trends import METRICS, Counts, Series
 
 FIRST_HOUR = 387_000
 HOURS = 72
@@ -47,7 +47,7 @@ def counted(stories: Sequence[Evidence]) -> dict[Series, Counts]:
             for metric in (f"m{sign}", f"s{sign}"):
                 cells = metrics.setdefault(series, {})
                 cells[metric] = cells.get(metric, 0) + 1
-    return {series: from_metrics(cells) for series, cells in metrics.items()}
+    return {series: Counts.of([cells.get(metric, 0) for metric in METRICS]) for series, cells in metrics.items()}
 
 
 def alerts_of(log: Sequence[Evidence]) -> list[bytes]:

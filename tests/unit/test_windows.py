@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.windows import NO_WATERMARK, Admission, Cell, admit, aggregate
 from undertone.keys import MODEL_FIELD, SIZES_S, field
-from undertone.trends import Series, fields_of, from_metrics
+from undertone.trends import Counts, Series, fields_of
 
 LATENESS_MS = 3_600_000
 FUTURE_MS = 300_000
@@ -132,8 +132,7 @@ def test_copy_counts_as_a_message_and_not_as_a_story() -> None:
     windows = aggregate([first, first._replace(opens_story=False)], "m1")
     window = windows[60, 60]
     for entity in ("", "META"):
-        names = fields_of(Series("Earnings", entity))
-        counts = from_metrics({name.rsplit("\t", 1)[1]: window[name] for name in names if name in window})
+        counts = Counts.of([window.get(name, 0) for name in fields_of(Series("Earnings", entity))])
         assert (counts.messages, counts.stories, counts.score_micro) == ((2, 0, 0), (1, 0, 0), -1_800_000)
     assert window[f"{MODEL_FIELD}m1"] == 2
 

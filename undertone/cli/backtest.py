@@ -25,6 +25,11 @@ KAFKA = "kafka"
 SHOWN = 40
 _SHIPPED = "rules that ship"
 
+ScoredSource = Annotated[
+    str,
+    typer.Option("--source", metavar="FILE|kafka", help="Scored messages, or texts, which are scored once and kept."),
+]
+
 
 def backtest(
     rules: Annotated[
@@ -37,9 +42,7 @@ def backtest(
     end: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="End of event time (not included).", show_default=False)
     ] = None,
-    source: Annotated[
-        str, typer.Option(metavar="FILE|kafka", help="Scored messages, or texts, which are scored once and kept.")
-    ] = KAFKA,
+    source: ScoredSource = KAFKA,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write report.html and alerts.json there.", show_default=False),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undertone.cli.backtest import KAFKA, read_scored, split_by_stream
+from undertone.cli.backtest import KAFKA, ScoredSource, read_scored, split_by_stream
 from undertone.cli.file_options import Format
 from undertone.cli.options import Bootstrap, EntitiesFile, Json, Model, Stream, settings
 from undertone.cli.output import notes, print_json, progress, table
@@ -28,9 +28,7 @@ def budget(
             metavar="[FILE]", help="Default: UNDERTONE_RULES, else the rules that ship.", show_default=False
         ),
     ] = None,
-    source: Annotated[
-        str, typer.Option(metavar="FILE|kafka", help="Scored messages, or texts, which are scored once and kept.")
-    ] = KAFKA,
+    source: ScoredSource = KAFKA,
     days: Annotated[int, typer.Option(min=1, max=366, help="How many of the last whole days are counted.")] = 28,
     warm_up: Annotated[
         int, typer.Option(min=0, metavar="DAYS", help="Days before them that are read to learn what is usual.")
