@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from undertone import keys
 from undertone.alert_store import AlertStore, Publication
 from undertone.api.app import build
 from undertone.api.server import Server
+from undertone.api.shield import log
 from undertone.api.tokens import SCOPES, TokenStore
 from undertone.messages import SENTIMENTS, Alert, Evidence, Sentiment, encode, from_ms
 from undertone.settings import Settings
@@ -43,6 +45,22 @@ def serving(redis_url: str, *, closed: bool = False, **settings: Any) -> Iterato
     finally:
         server.handle_exit(signal.SIGTERM, None)
         thread.join(LONG_S)
+
+
+@contextmanager
+def access_log() -> Iterator[list[str]]:
+    """The lines of the access log while it lasts, whatever other servers of this process have done to loggers."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
 
 
 def bearer(redis_url: str, *scopes: str, now_ms: int) -> dict[str, str]:

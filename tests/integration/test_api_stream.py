@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import httpx
 import msgspec
 import pytest
 
-from tests.api_server import LONG_S, bearer, fired, publish, serving, story
+from tests.api_server import LONG_S, access_log, bearer, fired, publish, serving, story
 from tests.seed import HOSTILE, NOW_MS
 from tests.servers import wait_until
 from undertone import keys
@@ -168,25 +169,21 @@ def test_one_caller_has_only_so_many_streams_and_a_closed_one_gives_its_place_ba
 
 
 def test_a_client_that_takes_nothing_is_cut_off_and_loses_its_place(
-    client: httpx.Client, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: httpx.Client, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.3)
-    caplog.set_level("INFO", logger="undertone.api.access")
     long = "x" * 200_000
     for n in range(0, 60, 10):
         publish(store, *(fired(store, m, NOW_MS, reason=long) for m in range(n, n + 10)))
-    stalled = []
-    for _ in range(events.EACH_CALLER):
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        one.connect(("127.0.0.1", client.base_url.port or 0))
-        one.sendall(f"GET {PATH}?after=0-0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        stalled.append(one)
-    # A line of the log is written when a stream has ended; no client has closed any.
-    wait_until(lambda: caplog.text.count(PATH) == events.EACH_CALLER, LONG_S, "the server ends all of them")
-    assert client.get(PATH, params={"seconds": 0}).status_code == 200
-    for one in stalled:
-        one.close()
+    with access_log() as log, ExitStack() as stalled:
+        for _ in range(events.EACH_CALLER):
+            one = stalled.enter_context(closing(socket.socket()))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            one.connect(("127.0.0.1", client.base_url.port or 0))
+            one.sendall(f"GET {PATH}?after=0-0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        # A line of the log is written when a stream has ended; no client has closed any.
+        wait_until(lambda: len(log) == events.EACH_CALLER, LONG_S, "the server ends all of them")
+        assert client.get(PATH, params={"seconds": 0}).status_code == 200
 
 
 def test_all_callers_together_have_only_so_many_streams(redis_url: str) -> None:

@@ -20,7 +20,7 @@ from redis import Redis
 from typer.testing import CliRunner
 
 import undertone
-from tests.api_server import LONG_S, bearer, serving, story, tell
+from tests.api_server import LONG_S, access_log, bearer, serving, story, tell
 from tests.seed import NOW_MS
 from tests.servers import wait_until
 from undertone import keys
@@ -270,7 +270,7 @@ def test_the_token_of_a_caller_is_in_the_log_by_id_and_its_secret_nowhere(
     redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = command(redis_url, "create", "desk")
-    with serving(redis_url) as client, caplog.at_level("DEBUG"):
+    with serving(redis_url) as client, caplog.at_level("DEBUG"), access_log() as log:
         assert status(client, "/v1/topics", made["token"]) == 200
-        wait_until(lambda: any(f"token:{made['id']}" in one.getMessage() for one in caplog.records))
-    assert str(made["token"]).rpartition("_")[2] not in caplog.text + os.linesep
+        wait_until(lambda: any(f"token:{made['id']}" in line for line in log))
+    assert str(made["token"]).rpartition("_")[2] not in "\n".join([caplog.text, *log])
