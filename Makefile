@@ -22,7 +22,6 @@ DEMO = --no-dev --extra embedded --extra dashboard --extra api
 RUN = $(UV) run --no-sync
 PYTEST_ARGS ?=
 PROCESSES ?= 2
-MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
 ARGS ?=
 MANIFESTS = deploy/train-cronjob.yaml $(filter-out %/kustomization.yaml %/rules.yaml,$(wildcard deploy/k8s/*.yaml))
 
