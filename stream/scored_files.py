@@ -26,6 +26,8 @@ from undertone.whole_topic import whole_topic
 
 COLUMNS = (*SCHEMA.names, "copy")
 NEEDED = {"topic", "sentiment", "published_at"}
+FEW = ("stream", "source", "author", "topic", "sentiment", "status", "model")
+"""Columns with few values: of Parquet they are read as the codes that they are kept as."""
 CHUNK_ROWS = 65_536
 
 
@@ -95,7 +97,7 @@ def read_file(path: Path, *, format: str = "") -> pa.Table:
     try:
         if kind == "parquet":
             there = parquet.read_schema(path).names
-            return parquet.read_table(path, columns=[name for name in COLUMNS if name in there])
+            return parquet.read_table(path, columns=[name for name in COLUMNS if name in there], read_dictionary=[*FEW])
         if kind == "jsonl":
             with _opened(path) as file:
                 return from_lines(file, str(path))

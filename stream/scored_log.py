@@ -96,16 +96,21 @@ class ScoredLog:
         stories = np.flatnonzero(self.opens)
         named = np.flatnonzero(self.opens[self.mentioning])
         row = np.concatenate([stories, self.mentioning[named]])
-        about = np.concatenate([np.full(len(stories), -1, np.int64), self.entity[named].astype(np.int64)])
+        about = np.concatenate([np.zeros(len(stories), np.int64), self.entity[named].astype(np.int64) + 1])
         group = (bucket[row] * len(self.topics) + self.topic[row]) * len(SENTIMENTS) + self.sentiment[row]
-        author = self.authors[row]
-        order = np.lexsort((row, author, about, group))
-        own = _place_in_run(group[order], about[order], author[order])
-        heard = np.sort(order[(author[order] < 0) | (own < EVIDENCE_PER_AUTHOR)])
-        order = heard[np.lexsort((row[heard], about[heard], group[heard]))]
-        admitted = _place_in_run(group[order], about[order]) < EVIDENCE_PER_SERIES
+        cell = group * (len(self.entities) + 1) + about
+        order = np.argsort(cell, kind="stable")  # in time within each cell, as each has rows of one of the two parts
+        row, cell = row[order], cell[order]
+        cell = np.cumsum(_begins(cell))
+        author = self.authors[row].astype(np.int64)
+        voice = cell * (author.max(initial=-1) + 2) + author
+        order = np.argsort(voice, kind="stable")
+        own = np.empty(len(row), np.int64)
+        own[order] = _place_in_run(voice[order])
+        heard = (author < 0) | (own < EVIDENCE_PER_AUTHOR)
+        row, cell = row[heard], cell[heard]
         kept = np.zeros(len(self), bool)
-        kept[row[order[admitted]]] = True
+        kept[row[_place_in_run(cell) < EVIDENCE_PER_SERIES]] = True
         rows = np.flatnonzero(kept)
         kept[rows[_place_in_run(bucket[rows]) >= EVIDENCE_PER_BUCKET]] = False
         return kept
@@ -278,12 +283,23 @@ def _milliseconds(column: pa.ChunkedArray) -> Ints:
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[Codes, Sequence[object]]:
-    """Codes, an empty cell having that of an empty text, and what they stand for."""
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
-    encoded = pc.dictionary_encode(pc.fill_null(column, "")).combine_chunks()
+    """Codes, an empty cell having that of an empty text, and what they stand for, which is all there."""
+    codes, values = _coded(column)
+    there = np.bincount(codes, minlength=len(values)) > 0
+    if not there.all():  # a column that was read with its dictionary, of which some rows were left out
+        codes = (np.cumsum(there) - 1).astype(np.int32)[codes]
+        values = values.filter(pa.array(there))
+    return codes, values.to_pylist()
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """As :func:`_encoded`, of values that may be very many."""
+    column = pc.fill_null(column, "")
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column)
+    encoded = column.combine_chunks()
     codes: Codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return codes, encoded.dictionary.to_pylist()
+    return codes, encoded.dictionary
 
 
 def _sentiments(column: pa.ChunkedArray) -> NDArray[np.int8]:
@@ -323,17 +339,24 @@ def _entities(table: pa.Table) -> tuple[Ints, Codes, Sequence[object]]:
     codes, names = _encoded(flat)
     mentioning = np.repeat(np.arange(len(table)), sizes)
     named = np.array([bool(name) for name in names] or [False])[codes] if len(codes) else np.zeros(0, bool)
-    pair = mentioning[named] * max(len(names), 1) + codes[named]
-    once = np.sort(np.unique(pair, return_index=True)[1])
-    return mentioning[named][once], codes[named][once], names
+    mentioning, codes = mentioning[named], codes[named]
+    pair = mentioning * max(len(names), 1) + codes
+    in_order = np.sort(pair)
+    if (in_order[1:] == in_order[:-1]).any():
+        once = np.sort(np.unique(pair, return_index=True)[1])
+        mentioning, codes = mentioning[once], codes[once]
+    return mentioning, codes, names
 
 
-def _place_in_run(*keys: Ints) -> Ints:
-    """How many rows with the same keys stand directly before each, for rows that are sorted by the keys."""
-    n = len(keys[0])
-    starts = np.ones(n, bool)
-    if n:
-        starts[1:] = np.any([np.diff(key) != 0 for key in keys], axis=0)
-    place = np.arange(n)
-    result: Ints = place - np.maximum.accumulate(np.where(starts, place, 0))
+def _begins(key: Ints) -> Bools:
+    """Where a run of equal keys begins."""
+    begins = np.ones(len(key), bool)
+    np.not_equal(key[1:], key[:-1], out=begins[1:])
+    return begins
+
+
+def _place_in_run(key: Ints) -> Ints:
+    """How many rows with the same key stand directly before each."""
+    starts = np.flatnonzero(_begins(key))
+    result: Ints = np.arange(len(key)) - np.repeat(starts, np.diff(starts, append=len(key)))
     return result
