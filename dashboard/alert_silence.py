@@ -20,7 +20,7 @@ from dashboard.words.alerts import Alerts
 from undertone.alert_store import AlertStore
 from undertone.lifecycle import WHY_CHARACTERS
 from undertone.messages import Alert, from_ms, to_ms
-from undertone.rules import Match
+from undertone.rules import Match, series_kind
 from undertone.silences import Silence, silence
 
 HOURS: Final = (1, 2, 4, 8, 24, 72, 168)
@@ -51,7 +51,8 @@ def draw(visit: Visit, alert: Alert) -> None:
 def matches(alert: Alert) -> dict[str, Match]:
     """What may be silenced beside the alert itself; names are matched as they are, whatever characters they hold."""
     topic, entity = (glob.escape(one) if one else "*" for one in (alert.topic, alert.entity))
-    found = {"series": Match(rule=alert.rule, stream=alert.stream, topic=topic, entity=entity)}
+    series = series_kind(alert.topic, alert.entity)
+    found = {"series": Match(rule=alert.rule, stream=alert.stream, series=series, topic=topic, entity=entity)}
     if alert.entity:
         found["entity"] = Match(entity=entity)
     if alert.topic:

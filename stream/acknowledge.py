@@ -82,7 +82,7 @@ class AckPage:
         alert = self._alerts.get(link.alert_id)
         if alert is None:
             return _answer(404, "There is no such alert", "It is older than what is kept.")
-        about = " · ".join(filter(None, (alert.entity, alert.topic, alert.stream)))
+        about = alert.about
         if alert.state is AlertState.RESOLVED:
             return _answer(200, "This alert is over", f"{about}: {alert.reason}")
         if alert.state is AlertState.ACKNOWLEDGED:

@@ -8,7 +8,8 @@ already out covers it: a topic, an entity and the entity under the topic usually
 that are due at one look the most surprising goes first, and the rest are held back while at least
 ``COVERED`` of their stories are evidence of alerts that are out. A rule is covered by itself and by the rules before
 it in the rules file, never by one after it: news that a surge is negative is not old because the surge is known. Nor is
-a company covered by a topic: whom a surge is about is news.
+a company covered by a topic, nor either by the stream as a whole: whom a surge is about is news. The stream itself
+rings only if it still does without the stories of all other alerts that are out.
 
 An alert that fires may belong to an incident that people know of (:mod:`stream.incidents`). Then it is there to be
 seen, and nobody is called, unless it is worse, twice as large, or comes from a better tier of source than what they
@@ -25,7 +26,7 @@ from stream.incidents import MEMORY_MIN, STORIES_KEPT, Member, Past, Told, group
 from stream.voices import stands
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule
-from undertone.trends import Series
+from undertone.trends import WHOLE, Series
 
 __all__ = ["Change", "Episode", "Episodes", "Key", "See", "Seen", "What", "alert_id", "incident_id"]
 
@@ -120,12 +121,13 @@ class Episodes:
             end=episode.last_over,
             stories=tuple(stories),
             told=episode.told,
+            whole=episode.series == WHOLE,
         )
 
     def _go_on(self, episode: Episode, reading: Reading, minute: int, see: See) -> list[Change]:
         if reading.severity is Severity.CRITICAL and episode.severity is Severity.WARNING:
             seen = see(reading.rule, episode.series, reading.window_s)
-            if reading.wide > episode.checked_stories and _enough_sources(reading, seen):
+            if reading.wide > episode.checked_stories and self._is_critical(episode, reading, seen, {}, see):
                 known = any(one.severity is Severity.CRITICAL for _, one in self._told(episode))
                 episode.severity = Severity.CRITICAL
                 return [self._notify(What.ESCALATED, episode, reading, minute, seen.tier, quiet=known)]
@@ -150,6 +152,7 @@ class Episodes:
         due.sort(
             key=lambda one: (
                 self._order(one[0].rule),
+                one[0].series == WHOLE,
                 one[1].p_count,
                 one[1].p_share,
                 -_depth(one[0]),
@@ -167,19 +170,39 @@ class Episodes:
             others = (
                 other
                 for other in _likeliest(episode, out)
-                if self._order(other.rule) <= order and (other.entity or not episode.entity)
+                if self._order(other.rule) <= order and _tells_as_much(other.series, episode.series)
             )
             if _covered(mine.positions, (self._stories(other, wide, see) for other in others)):
                 continue
-            if not stands(reading, mine):
+            if not stands(reading, mine, left=self._left(episode, mine, wide, see)):
                 episode.checked_stories = 0  # look again at once: other voices may join at any minute
                 continue
             episode.phase, episode.fired = AlertState.FIRING, minute
-            if reading.severity is Severity.CRITICAL and _enough_sources(reading, mine):
+            if self._is_critical(episode, reading, mine, wide, see):
                 episode.severity = Severity.CRITICAL
             fired.append((episode, reading, mine))
             out.append(episode)
         return self._tell(fired, out[: len(out) - len(fired)], wide, minute, see) if fired else []
+
+    def _left(self, episode: Episode, mine: Seen, known: dict[Key, frozenset[str]], see: See) -> float:
+        """The part of a whole stream's stories that no other alert tells; of any other series all of them."""
+        if episode.series != WHOLE or not mine.positions:
+            return 1.0
+        order = self._order(episode.rule)
+        out = (one for one in self.by_key.values() if one.phase is not AlertState.PENDING and one.series != WHOLE)
+        told = [self._stories(one, known, see) for one in out if self._order(one.rule) <= order]
+        over = (one for one in self.past if not one.whole and one.name.split("\t")[0] in self._rules)
+        told += [frozenset(one.stories) for one in over if self._order(one.name.split("\t")[0]) <= order]
+        return len(mine.positions.difference(*told)) / len(mine.positions)
+
+    def _is_critical(
+        self, episode: Episode, reading: Reading, seen: Seen, known: dict[Key, frozenset[str]], see: See
+    ) -> bool:
+        bars = reading.rule.critical
+        if reading.severity is not Severity.CRITICAL or bars is None or seen.sources < bars.sources:
+            return False
+        left = self._left(episode, seen, known, see)
+        return left == 1.0 or stands(reading, seen, bars=bars, left=left)
 
     def _tell(
         self,
@@ -249,12 +272,13 @@ class Episodes:
 
 
 def _member(episode: Episode, incident: str, stories: frozenset[str]) -> Member:
-    return Member(episode.name, incident, episode.entity, episode.started, episode.last_over, stories)
+    whole = episode.series == WHOLE
+    return Member(episode.name, incident, episode.entity, episode.started, episode.last_over, stories, whole=whole)
 
 
-def _enough_sources(reading: Reading, seen: Seen) -> bool:
-    bars = reading.rule.critical
-    return bars is not None and seen.sources >= bars.sources
+def _tells_as_much(one: Series, other: Series) -> bool:
+    """Whether an alert of one series says whom a surge is about as closely as one of the other would."""
+    return bool(one.entity or not other.entity) and (one != WHOLE or other == WHOLE)
 
 
 def _best(one: int, other: int) -> int:

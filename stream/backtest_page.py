@@ -63,7 +63,7 @@ def page(parts: Sequence[Part], pairs: Sequence[Pair], period: str) -> str:
 
 def about(alert: Alert) -> str:
     """What an alert is about, in words."""
-    return " · ".join(filter(None, (alert.entity, alert.topic))) or f"all of {alert.stream}"
+    return " · ".join(filter(None, (alert.entity, alert.topic))) or alert.about
 
 
 def _summary(parts: Sequence[Part]) -> str:

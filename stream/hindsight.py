@@ -13,7 +13,6 @@ from stream import detector, usual
 from stream.baseline import Bools, CountBaseline, Floats, Ints, ShareBaseline
 from stream.detector import overlap
 from stream.lookout import Lookout, Named
-from stream.masks import FEED
 from stream.recording import HOUR_MIN, Recording
 from stream.rings import KINDS
 from stream.screen import least, lowest
@@ -44,7 +43,7 @@ class Hindsight(Lookout):
             recording.choose(hour, np.zeros(0, np.int64))
             return np.zeros(HOUR_MIN, bool)
         columns, negative, total = recording.peaks(hour, self._fewest)
-        going_on = [recording.column(one.series) for one in self.episodes.by_key.values() if one.series != FEED]
+        going_on = [recording.column(one.series) for one in self.episodes.by_key.values()]
         self._needed = np.union1d(columns, np.array(going_on, np.int64))
         self._hourly = self._found = None
         bars = self._bars(hour, columns, negative, total) if len(columns) else []

@@ -1,8 +1,10 @@
 """Incidents: which alerts tell of one event, and what people have been told of it. Pure.
 
 Two alerts tell of one event if they share at least half of the stories of the smaller one, or if they are about the
-same company at the same time and share a story at all. An alert joins an incident when it fires and stays in it: what
-people were told is not changed behind their backs, even if two incidents turn out to be one.
+same company at the same time and share a story at all. All stories are of the stream as a whole, so that sharing them
+with its alert tells little: a company's is of one event with it if it has half of the stream's own stories, and the
+stream's, which rings on what no other alert tells, opens an incident. An alert joins an incident when it fires and
+stays in it: what people were told is not changed behind their backs, even if two incidents turn out to be one.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class Member(NamedTuple):
         end: The last one in which it was seen.
         stories: Positions of its stories.
         place: Among the alerts of this look, the order in which they are told.
+        whole: Whether it is of the stream as a whole.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Member(NamedTuple):
     end: int
     stories: frozenset[str]
     place: int = 0
+    whole: bool = False
 
 
 class Told(NamedTuple):
@@ -62,10 +66,12 @@ class Past(msgspec.Struct, kw_only=True, omit_defaults=True):
     end: int
     stories: tuple[str, ...] = ()
     told: Told | None = None
+    whole: bool = False
 
     @property
     def member(self) -> Member:
-        return Member(self.name, self.incident, self.entity, self.begin, self.end, frozenset(self.stories))
+        stories = frozenset(self.stories)
+        return Member(self.name, self.incident, self.entity, self.begin, self.end, stories, whole=self.whole)
 
 
 def related(one: Member, other: Member) -> bool:
@@ -76,7 +82,13 @@ def related(one: Member, other: Member) -> bool:
     at_once = one.begin <= other.end and other.begin <= one.end
     if one.entity and one.entity == other.entity and at_once:
         return True
-    return shared >= SHARED * min(len(one.stories), len(other.stories))
+    sizes = len(one.stories), len(other.stories)
+    part = one.whole is not other.whole and bool(one.entity or other.entity)
+    return shared >= SHARED * (max(sizes) if part else min(sizes))
+
+
+def _joins(new: Member, known: Member) -> bool:
+    return related(new, known) and (known.whole or not new.whole)
 
 
 def group(new: Iterable[Member], known: Sequence[Member]) -> dict[str, str]:
@@ -93,7 +105,7 @@ def group(new: Iterable[Member], known: Sequence[Member]) -> dict[str, str]:
         for one in together:  # grows as it goes
             together += [other for other in left if related(one, other)]
             left = [other for other in left if other not in together]
-        joined = {other.incident for one in together for other in known if related(one, other)}
+        joined = {other.incident for one in together for other in known if _joins(one, other)}
         incident = min(joined, key=lambda name: (begun[name], name), default=together[0].name)
         found |= {one.name: incident for one in together}
     return found

@@ -17,13 +17,13 @@ from stream.baseline import DAY_H, Bools, Ints, ShareBaseline
 from stream.episode import Change, Episode, See, What
 from stream.headroom import Headroom
 from stream.incidents import Past
-from stream.masks import FEED, Masks
+from stream.masks import Masks
 from stream.shift import shifted
 from stream.takeover import converted
 from stream.yardstick import Yardstick
 from undertone.messages import AlertState, Severity
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT, Rule
-from undertone.trends import Counts, Series
+from undertone.trends import WHOLE, Counts, Series
 
 MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
@@ -144,7 +144,7 @@ class Lookout(Yardstick):
         return changes
 
     def _hushed(self, reading: detector.Reading, pause: silent.Pause) -> list[Change]:
-        key = (reading.rule.name, *FEED)
+        key = (reading.rule.name, *WHOLE)
         minute = pause.begin + pause.minutes
         critical = reading.severity is Severity.CRITICAL
         episode = self.episodes.by_key.get(key)
@@ -171,7 +171,7 @@ class Lookout(Yardstick):
     def _heard(self, minute: int) -> list[Change]:
         """End what was said of the silence of the feed if it has spoken; the hours of silence are not learnt."""
         names = [rule.name for rule in self.rules if rule.kind == FEED_SILENT]
-        silences = [(name, *FEED) for name in names if (name, *FEED) in self.episodes.by_key]
+        silences = [(name, *WHOLE) for name in names if (name, *WHOLE) in self.episodes.by_key]
         if not silences:
             return []
         if not self.rings.spoke(minute):
@@ -181,7 +181,7 @@ class Lookout(Yardstick):
         changes = []
         for key in silences:
             episode = self.episodes.by_key.pop(key)
-            self.masks.set(self.rings, FEED, range(-(-episode.started // 60), minute // 60), minute // 60)
+            self.masks.silence(self.rings, range(-(-episode.started // 60), minute // 60), minute // 60)
             if episode.open:
                 changes.append(self._over(episode))
         return changes

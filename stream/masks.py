@@ -9,10 +9,15 @@ import msgspec
 from stream.rings import Rings
 from undertone.trends import Series
 
-FEED = Series("", "")
-"""The series of the stream as a whole: hours in which it was silent."""
 
-_decoder = msgspec.json.Decoder(list[tuple[str, str, list[int]]])
+class _Kept(msgspec.Struct, omit_defaults=True):
+    """Hours since 1970: those of series, each with its topic and entity, and those in which the feed was silent."""
+
+    masked: list[tuple[str, str, list[int]]] = []
+    silent: list[int] = []
+
+
+_decoder = msgspec.json.Decoder(_Kept)
 
 
 class Masks:
@@ -20,22 +25,35 @@ class Masks:
 
     def __init__(self) -> None:
         self.hour = -1
-        self._found: dict[Series, list[int]] = {}
+        self._masked: dict[Series, list[int]] = {}
+        self._silent: list[int] = []
 
     def set(self, rings: Rings, series: Series, hours: Iterable[int], at: int) -> None:
-        """Leave hours of a series, or of FEED, out of what is usual from the hour after ``at`` on."""
-        if at != self.hour:
-            self.hour, self._found = at, {}
-        new = rings.silence(hours, at) if series == FEED else rings.mask(series, hours, at)
+        """Leave hours of a series out of what is usual of it from the hour after ``at`` on."""
+        self._move(at)
+        new = rings.mask(series, hours, at)
         if new:
-            self._found.setdefault(series, []).extend(new)
+            self._masked.setdefault(series, []).extend(new)
+
+    def silence(self, rings: Rings, hours: Iterable[int], at: int) -> None:
+        """Take hours for unknown, of all series, from the hour after ``at`` on: the feed was silent."""
+        self._move(at)
+        self._silent += rings.silence(hours, at)
 
     def restore(self, rings: Rings, at: int, kept: bytes) -> None:
         """Set what was found in an hour, as :meth:`kept` gave it."""
-        for topic, entity, hours in _decoder.decode(kept):
+        found = _decoder.decode(kept)
+        for topic, entity, hours in found.masked:
             self.set(rings, Series(topic, entity), hours, at)
+        self.silence(rings, found.silent, at)
 
     def kept(self) -> bytes | None:
         """What was found in ``hour`` as JSON, None if nothing was."""
-        found = sorted((*series, sorted(hours)) for series, hours in self._found.items())
-        return msgspec.json.encode(found) if found else None
+        if not (self._masked or self._silent):
+            return None
+        masked = sorted((*series, sorted(hours)) for series, hours in self._masked.items())
+        return msgspec.json.encode(_Kept(masked, sorted(self._silent)))
+
+    def _move(self, at: int) -> None:
+        if at != self.hour:
+            self.hour, self._masked, self._silent = at, {}, []

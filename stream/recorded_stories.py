@@ -16,7 +16,7 @@ from stream.recording import MINUTE_MS, NEGATIVE, Recording
 from stream.scored_log import ScoredLog
 from stream.voices import seen_of
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_BUCKET
-from undertone.messages import Evidence
+from undertone.messages import SENTIMENTS, Evidence
 from undertone.rules import FEED_SILENT, Rule, Rules
 from undertone.trends import Series
 
@@ -45,6 +45,7 @@ class RecordedStories:
             own_sources=len(own),
             authors=self._log.authors[rows],
             starts=self._starts[rows],
+            kinds=self._log.topic[rows] * len(SENTIMENTS) + self._log.sentiment[rows],
             sources=self._sources_of_stream(),
             tier=min((self._tiers[one] for one in own), default=0),
             full=self._full(),

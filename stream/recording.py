@@ -12,7 +12,7 @@ import numpy as np
 
 from stream.baseline import Bools, Ints
 from stream.detector import WINDOWS_MIN
-from stream.rings import KEPT_H, KINDS, MINUTES, Rings, kind_of
+from stream.rings import KEPT_H, KINDS, MINUTES, STREAM, Rings, kind_of
 from stream.scored_log import ScoredLog, mentions
 from undertone.messages import SENTIMENTS, Sentiment
 
@@ -31,12 +31,15 @@ class Recording(Rings):
         self._minute = log.published_ms // MINUTE_MS
         self.names += self._mentions.names
         self.kinds = np.array([*range(KINDS), *map(kind_of, self._mentions.names)], np.int64)
-        self._columns = {one: KINDS + place for place, one in enumerate(self._mentions.names)}
+        self._columns |= {one: KINDS + place for place, one in enumerate(self._mentions.names)}
         width = len(self.names)
         self._hours = np.zeros((2, KEPT_H, width), np.int32)
         self._masked = np.zeros((KEPT_H, width), np.uint8)
-        self._starts = np.searchsorted(self._mentions.series, np.arange(len(self._mentions.names) + 1))
-        self._published: Ints = log.published_ms[self._mentions.message]
+        # The messages of each series from STREAM on, one series after the other; of the stream they are all.
+        self._told_in: Ints = np.concatenate([np.arange(len(log)), self._mentions.message])
+        starts = np.searchsorted(self._mentions.series, np.arange(len(self._mentions.names) + 1))
+        self._starts: Ints = np.concatenate([[0], len(log) + starts])
+        self._published: Ints = log.published_ms[self._told_in]
         self._by_hour()
         self._by_minute()
         self.minute = 0
@@ -44,11 +47,10 @@ class Recording(Rings):
 
     def _by_hour(self) -> None:
         """Counts of every hour and series in which there is a story."""
-        told = self._mentions
-        opens = self._log.opens[told.message]
-        message, series = told.message[opens], told.series[opens]
+        opens = self._log.opens[self._told_in]
+        message, column = self._told_in[opens], self._column_of_each()[opens]
         width = len(self.names)
-        code = self._minute[message] // HOUR_MIN * width + series + KINDS
+        code = self._minute[message] // HOUR_MIN * width + column
         order = np.argsort(code, kind="stable")
         cells, at, total = np.unique(code[order], return_index=True, return_counts=True)
         bad = self._log.sentiment[message[order]] == NEGATIVE
@@ -59,13 +61,16 @@ class Recording(Rings):
 
     def _by_minute(self) -> None:
         """The stories of every series in the order of time."""
-        told = self._mentions
-        opens = self._log.opens[told.message]
-        both = told.message[opens] * len(self.names) + told.series[opens] + KINDS
+        opens = self._log.opens[self._told_in]
+        both = self._told_in[opens] * len(self.names) + self._column_of_each()[opens]
         both.sort()
         message, self._story_column = np.divmod(both, len(self.names))
         self._story_minute = self._minute[message]
         self._story_negative: Bools = self._log.sentiment[message] == NEGATIVE
+
+    def _column_of_each(self) -> Ints:
+        """The column of each message in ``_told_in``."""
+        return np.concatenate([np.full(len(self._log), STREAM), self._mentions.series + KINDS])
 
     def compact(self) -> Ints | None:
         """Forget nothing: a log is of a size that was chosen. The watch has at most MOST_SERIES series."""
@@ -73,7 +78,7 @@ class Recording(Rings):
 
     def spoke(self, minute: int) -> bool:
         """As that of the other rings."""
-        told = np.searchsorted(self._story_minute, (minute - MINUTES + 1, minute + 1))
+        told = np.searchsorted(self._story_minute, (minute, minute + 1))
         return bool(told[0] < told[1])
 
     def remember(self, hour: int) -> None:
@@ -148,24 +153,23 @@ class Recording(Rings):
 
     def rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
         """The messages of a series that were published in [begin, end), copies included."""
-        first, last = self._starts[column - KINDS : column - KINDS + 2]
+        first, last = self._starts[column - STREAM : column - STREAM + 2]
         low, high = first + np.searchsorted(self._published[first:last], (begin_ms, end_ms))
-        result: Ints = self._mentions.message[low:high]
-        return result
+        return self._told_in[low:high]
 
     def kept_rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
         """Of these those that are kept as evidence."""
         message, published, starts = self._kept
-        first, last = starts[column - KINDS : column - KINDS + 2]
+        first, last = starts[column - STREAM : column - STREAM + 2]
         low, high = first + np.searchsorted(published[first:last], (begin_ms, end_ms))
         return message[low:high]
 
     @cached_property
     def _kept(self) -> tuple[Ints, Ints, Ints]:
         """The messages that are kept as evidence by series, when they were published, and where each series begins."""
-        there = self._log.kept[self._mentions.message]
+        there = self._log.kept[self._told_in]
         ends = np.concatenate([[0], np.cumsum(there)])
-        return self._mentions.message[there], self._published[there], ends[self._starts]
+        return self._told_in[there], self._published[there], ends[self._starts]
 
     def _running(self, hour: int, columns: Ints) -> Ints:
         """Running sums of negative and all stories by minute, (2, minutes + 1, columns).

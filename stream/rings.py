@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from stream.baseline import DAY_H, HISTORY_H, WEEK_H, Bools, Floats, Ints
 from stream.detector import WINDOWS_MIN
-from undertone.trends import Counts, Series
+from undertone.trends import WHOLE, Counts, Series
 
 MINUTES = max(WINDOWS_MIN)
 KEPT_H = HISTORY_H + DAY_H + 2
 """Hours that are remembered: the history of a fit that was due a day ago too, for a watch that has just begun."""
-TOPIC, ENTITY, BOTH = range(3)
-"""Kinds of series: a topic, an entity over all topics, an entity under a topic."""
-KINDS = 3
+TOPIC, ENTITY, BOTH, STREAM = range(4)
+"""Kinds of series: a topic, an entity over all topics, an entity under a topic, the stream as a whole."""
+KINDS = 4
+UNMET = Series("\0", "\0")
+"""What stands in the place of a name where a column is of all series of a kind that are not known yet."""
 MOST_SERIES = 16_384
 """Series that are remembered. What is new when all places are taken is not counted until :meth:`Rings.compact`."""
 CROWDED = 0.875
@@ -35,7 +37,7 @@ _NEGATIVE, _ALL, _NEGATIVE_MESSAGES, _ALL_MESSAGES = range(4)
 def kind_of(series: Series) -> int:
     """The kind of a series; an empty topic stands for all topics, an empty entity for none in particular."""
     if not series.entity:
-        return TOPIC
+        return TOPIC if series.topic else STREAM
     return BOTH if series.topic else ENTITY
 
 
@@ -53,12 +55,16 @@ class Told(NamedTuple):
 
 
 class Rings:
-    """Counts by series, in columns. The first KINDS columns stay empty: a series of each kind that is not known yet."""
+    """Counts by series, in columns.
+
+    The first KINDS columns are of a series of each kind that is not known yet, and stay empty; but of the kind STREAM
+    there is one series alone, which is known from the beginning, in the column of its kind.
+    """
 
     def __init__(self) -> None:
-        self.names: list[Series] = [Series("", "")] * KINDS
+        self.names: list[Series] = [UNMET] * STREAM + [WHOLE]
         self.kinds: Ints = np.arange(KINDS)
-        self._columns: dict[Series, int] = {}
+        self._columns: dict[Series, int] = {WHOLE: STREAM}
         self._minutes: NDArray[np.int32] = np.zeros((4, MINUTES, 64), np.int32)
         self._sums: Ints = np.zeros((4, len(WINDOWS_MIN), 64), np.int64)  # of the windows that end with the newest
         self._filled = [False] * MINUTES  # rows of minutes in which something was counted
@@ -96,7 +102,7 @@ class Rings:
             self._sums[:, first:] -= self._minutes[:, row][:, None]
             self._minutes[:, row] = 0
         self._filled[row] = bool(counts)
-        for one, cell in _with_entities(counts):
+        for one, cell in _with_sums(counts):
             values = (cell.stories[0], cell.total_stories, cell.messages[0], cell.total_messages)
             if self._has_place(one):
                 column = self.column(one)
@@ -121,7 +127,7 @@ class Rings:
         """Replace one hour of history. Write every hour, also an empty one: a gap is not known, rather than quiet."""
         row = self._row(hour)
         self._hours[:, row] = 0
-        for one, cell in _with_entities(counts):
+        for one, cell in _with_sums(counts):
             if self._has_place(one):
                 column = self.column(one)
                 self._hours[:, row, column] += (cell.stories[0], cell.total_stories)
@@ -134,9 +140,8 @@ class Rings:
             self._hours[:, row] = 0
             self._seen[row], self._told[row] = True, False
         self._told[told.hour[told.total > 0] % KEPT_H] = True
-        overall = [Series("", one.entity) if one.entity else None for one in told.names]
-        for names in (told.names, overall):
-            places = [-1 if one is None or not self._has_place(one) else self.column(one) for one in names]
+        for names in (told.names, [_sum_of(one) for one in told.names]):
+            places = [self.column(one) if self._has_place(one) else -1 for one in names]
             column = np.array(places, np.int64)[told.series]
             there = column >= 0
             cells = told.hour[there] % KEPT_H, column[there]
@@ -187,7 +192,7 @@ class Rings:
             return None
         self.names = [self.names[column] for column in kept]
         self.kinds = self.kinds[kept]
-        self._columns = {self.names[column]: column for column in range(KINDS, len(kept))}
+        self._columns = {self.names[column]: column for column in range(STREAM, len(kept))}
         for array in (self._minutes, self._sums, self._hours, self._masked):
             array[..., : len(kept)] = array[..., kept]
             array[..., len(kept) :] = 0
@@ -202,8 +207,8 @@ class Rings:
         return live, self._sums[_NEGATIVE][:, live], self._sums[_ALL][:, live]
 
     def spoke(self, minute: int) -> bool:
-        """Whether any series has a story in one of the last MINUTES minutes."""
-        return bool(self._minutes[_ALL, minute % MINUTES].any())
+        """Whether there is a story in a minute, which is one of the last MINUTES."""
+        return bool(self._minutes[_ALL, minute % MINUTES, STREAM])
 
     def messages(self, column: int, *, negative: bool) -> tuple[int, ...]:
         """Messages of one series in each window that ends with the newest minute written, copies included."""
@@ -276,12 +281,16 @@ class Rings:
         return row
 
 
-def _with_entities(counts: Mapping[Series, Counts]) -> Iterable[tuple[Series, Counts]]:
-    """Every series that is counted, and for each entity also its part in the sum over topics."""
+def _with_sums(counts: Mapping[Series, Counts]) -> Iterable[tuple[Series, Counts]]:
+    """Every series that is counted, and its part in the sum over topics, which is not."""
     for one, cell in counts.items():
         yield one, cell
-        if one.entity:
-            yield Series("", one.entity), cell
+        yield _sum_of(one), cell
+
+
+def _sum_of(series: Series) -> Series:
+    """What the counts of a topic add up to: of an entity under it, the entity; of the topic itself, the stream."""
+    return Series("", series.entity)
 
 
 def _doubled(array: NDArray[Cell]) -> NDArray[Cell]:  # (..., series)

@@ -17,7 +17,8 @@ from stream.baseline import Ints
 from stream.detector import LOOKS, SURGES, Reading, count_tail, share_tail
 from stream.episode import Seen
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_SERIES
-from undertone.messages import Evidence
+from undertone.messages import SENTIMENTS, Evidence
+from undertone.rules import Thresholds
 from undertone.trends import bucket
 
 AUTHOR_STORIES = 2
@@ -38,12 +39,17 @@ def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Set[
         full: Starts, in seconds, of the five minutes in which the stream's evidence had no room left.
     """
     codes: dict[str, int] = {}
+    topics: dict[str, int] = {}
     authors = [-1 if one.author is None else codes.setdefault(one.author, len(codes)) for one in stories]
+    kinds = [
+        topics.setdefault(one.topic, len(topics)) * len(SENTIMENTS) + SENTIMENTS.index(one.sentiment) for one in stories
+    ]
     return seen_of(
         frozenset(one.position for one in stories),
         own_sources=len({one.source for one in stories}),
         authors=np.array(authors, np.int64),
         starts=np.array([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], np.int64),
+        kinds=np.array(kinds, np.int64),
         sources=sources,
         tier=tier,
         full=full,
@@ -56,17 +62,18 @@ def seen_of(
     own_sources: int,
     authors: NDArray[np.integer],
     starts: Ints,
+    kinds: NDArray[np.integer],
     sources: int,
     tier: int,
     full: Set[int],
 ) -> Seen:
     """As :func:`seen`, of n stories that are known by their columns.
 
-    ``own_sources`` is how many sources they have, ``authors`` (n,) a number for each author, -1 for none, and
-    ``starts`` (n,) the beginning of the five minutes of each in seconds.
+    ``own_sources`` is how many sources they have, ``authors`` (n,) a number for each author, -1 for none, ``starts``
+    (n,) the beginning of the five minutes of each in seconds, and ``kinds`` (n,) a number for each topic and sentiment.
     """
     alone = own_sources == 1 and sources >= MANY_SOURCES
-    return Seen(positions, own_sources, tier, counted(authors, alone=alone), complete(starts, full))
+    return Seen(positions, own_sources, tier, counted(authors, alone=alone), complete(starts, kinds, full))
 
 
 def counted(authors: NDArray[np.integer], *, alone: bool) -> int:
@@ -81,10 +88,13 @@ def counted(authors: NDArray[np.integer], *, alone: bool) -> int:
     return anonymous + int(np.minimum(by_author, AUTHOR_STORIES).sum())
 
 
-def complete(starts: Ints, full: Set[int] = frozenset()) -> bool:
-    """Whether there was room for more, given the five minutes of each story and those without any room."""
-    there, n = np.unique(starts, return_counts=True)
-    return bool((n < EVIDENCE_PER_SERIES).all()) and full.isdisjoint(there.tolist())
+def complete(starts: Ints, kinds: NDArray[np.integer], full: Set[int] = frozenset()) -> bool:
+    """Whether there was room for more, given the five minutes of each story and those without any room.
+
+    Each topic and sentiment has room of its own, as :class:`stream.evidence.EvidenceMemory` gives it.
+    """
+    n = np.unique(starts + kinds / (kinds.max(initial=0) + 1), return_counts=True)[1]
+    return bool((n < EVIDENCE_PER_SERIES).all()) and full.isdisjoint(starts.tolist())
 
 
 def counting(reading: Reading, found: Seen) -> int:
@@ -100,13 +110,20 @@ def counting(reading: Reading, found: Seen) -> int:
     return reading.stories * found.counted // kept
 
 
-def stands(reading: Reading, found: Seen) -> bool:
-    """Whether a warning still holds with the stories that count, and comes from the sources that its rule demands."""
+def stands(reading: Reading, found: Seen, *, bars: Thresholds | None = None, left: float = 1.0) -> bool:
+    """Whether it still rings with the stories that count, and comes from the sources that its rule demands.
+
+    Args:
+        reading: What stands out if all its stories count.
+        found: Those that are kept.
+        bars: Of its rule, which are to be met; by default those of a warning.
+        left: The part of its stories that no other alert tells.
+    """
     rule = reading.rule
-    bars = rule.warning
+    bars = bars or rule.warning
     if bars.sources > 1 and found.sources < bars.sources:
         return False
-    n = counting(reading, found)
+    n = int(counting(reading, found) * left)
     if n >= reading.stories:
         return True
     if n < rule.min_stories and rule.kind in SURGES:

@@ -180,6 +180,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     wrong_by: tuple[str, ...] = ()
     kind: str = NEGATIVE_SURGE
 
+    @property
+    def about(self) -> str:
+        """What it is about, in a few words."""
+        names = [one for one in (self.entity, self.topic) if one]
+        return " · ".join([*names, self.stream]) if names else f"all of {self.stream}"
+
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a model had said of a text when a person judged it, with the probabilities that it gave."""

@@ -116,7 +116,8 @@ def _counts(alert: Alert, language: Language) -> Iterator[Sentence]:
         yield Sentence(say["silent"].format(**told), windows=window)
         yield Sentence(say["silent expected"].format(**told), windows=window)
         return
-    yield Sentence(say["seen"].format(**told), tuple(one.position for one in alert.evidence), windows=window)
+    seen = "seen" if alert.topic or alert.entity else "seen whole"
+    yield Sentence(say[seen].format(**told), tuple(one.position for one in alert.evidence), windows=window)
     if alert.kind != SENTIMENT_SHIFT:
         yield Sentence(say["expected"].format(**told), windows=window)
     tested = "share" if alert.kind != VOLUME_SURGE else "share alone"
@@ -155,7 +156,7 @@ def _about(alert: Alert, language: Language) -> str:
     say = _TEXTS[language]
     if alert.entity and alert.topic:
         return say["entity under topic"].format(entity=alert.entity, topic=alert.topic)
-    return alert.entity or (say["topic"].format(topic=alert.topic) if alert.topic else say["anything"])
+    return alert.entity or say["topic"].format(topic=alert.topic)
 
 
 def _stories(alert: Alert, count: int, language: Language) -> str:
@@ -199,11 +200,12 @@ _TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "entity under topic": "{entity} under {topic}",
         "topic": "the topic {topic}",
-        "anything": "any topic",
         "and": ", ",
         "warning": "warning",
         "critical": "critical alert",
         "seen": "In the {span} to {end}, {stream} had {stories} about {about}: {messages} with copies, from {sources}.",
+        "seen whole": "In the {span} to {end}, the whole of {stream} had {stories}, whatever they are about: "
+        "{messages} with copies, from {sources}.",
         "expected": "{expected} would be usual, and {low} to {high} in 95 of 100 such windows; chance alone gives so "
         "many with p = {p}.",
         "share": "{share} of all {total} there were negative, where {usual} is usual (p = {p_share}).",
@@ -224,11 +226,12 @@ _TEXTS: dict[Language, dict[str, str]] = {
     "zh": {
         "entity under topic": "{entity}（{topic}）",
         "topic": "主题“{topic}”",
-        "anything": "全部主题",
         "and": "、",
         "warning": "预警",
         "critical": "严重警报",
         "seen": "截至{end}的{span}内，{stream}中有{stories}涉及{about}，连同转载共{messages}，来自{sources}。",
+        "seen whole": "截至{end}的{span}内，全部{stream}（不分主题）共有{stories}，连同转载共{messages}，"
+        "来自{sources}。",
         "expected": "通常为{expected}条，此类时段中95%在{low}至{high}条之间；仅凭偶然达到这一数量的概率为 p = {p}。",
         "share": "其间全部{total}中负面占{share}，通常为{usual}（p = {p_share}）。",
         "share alone": "其中负面占{share}，通常为{usual}。",

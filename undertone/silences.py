@@ -15,7 +15,7 @@ from undertone.errors import InputError
 from undertone.lifecycle import named, reason
 from undertone.messages import Alert, encode
 from undertone.rules.matching import matches
-from undertone.rules.model import Globs, Match
+from undertone.rules.model import Globs, Match, series_kind
 
 LONGEST = timedelta(days=366)
 EVERYTHING = Match()
@@ -92,6 +92,7 @@ def matched(match: Match, alert: Alert) -> bool:
     plain = (
         (match.rule, alert.rule),
         (match.stream, alert.stream),
+        (match.series, series_kind(alert.topic, alert.entity)),
         (match.topic, alert.topic or ""),
         (match.entity, alert.entity or ""),
         (match.severity, alert.severity.value),

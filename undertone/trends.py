@@ -25,10 +25,14 @@ _NAMED_SIZES = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
 
 
 class Series(NamedTuple):
-    """What a count is about. An empty entity is the topic as a whole."""
+    """What a count is about. An empty entity is the topic as a whole, an empty topic an entity under all topics."""
 
     topic: str
     entity: str
+
+
+WHOLE = Series("", "")
+"""A stream as a whole: all that is told in it."""
 
 
 @dataclass(frozen=True, slots=True)

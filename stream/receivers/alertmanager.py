@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertone.messages import Alert, AlertState
+from undertone.rules import series_kind
 
 HEADLINES = 20
 HEADLINE_CHARACTERS = 300
@@ -28,13 +29,14 @@ def body(alert: Alert, receiver: str, *, home: str = "", acknowledge: str = "") 
         "alertname": alert.rule,
         "severity": alert.severity.value,
         "stream": alert.stream,
+        "series": series_kind(alert.topic, alert.entity),
         "topic": alert.topic or "",
         "entity": alert.entity or "",
         "alert_id": alert.id,
         "incident": alert.incident,
     }
     annotations = {
-        "summary": " · ".join(filter(None, (alert.entity, alert.topic, alert.rule))),
+        "summary": f"{alert.about}: {alert.rule}",
         "description": alert.reason,
         "evidence": "\n".join(_cut(one.text) for one in alert.evidence[:HEADLINES]),
         "state": alert.state.value,

@@ -67,9 +67,8 @@ def wording(out: Outgoing, *, acknowledge: str, most: int, most_title: int) -> W
 
 
 def _title(alert: Alert, what: str) -> str:
-    about = " · ".join(filter(None, (alert.entity, alert.topic, alert.stream)))
     happened = TITLES.get(what)
-    return f"{alert.severity.upper()}: {about}: {alert.rule}" + (f", {happened}" if happened else "")
+    return f"{alert.severity.upper()}: {alert.about}: {alert.rule}" + (f", {happened}" if happened else "")
 
 
 def _headline(one: Evidence) -> str:

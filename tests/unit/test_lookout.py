@@ -14,14 +14,13 @@ from stream.detector import NEGATIVE_SURGE, RULES, VOLUME_SURGE
 from stream.episode import Change, Seen, What
 from stream.explain import explain
 from stream.lookout import Lookout
-from stream.masks import FEED
 from stream.rings import KINDS
 from stream.silent import Pause
 from stream.takeover import Conversion, Takeover
 from stream.usual import Fitting, fit
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule, Thresholds
-from undertone.trends import Counts, Series
+from undertone.trends import WHOLE, Counts, Series
 
 HOUR = 480_000
 MINUTE = HOUR * 60
@@ -33,7 +32,14 @@ SILENT = Rule(
     warning=Thresholds(minutes=30, p_count=1e-4),
     critical=Thresholds(minutes=90, p_count=1e-5),
 )
-SHIFT = Rule(name="shift", kind="sentiment-shift", min_stories=30, warning=Thresholds(p_share=1e-3, change=0.2))
+SHIFT = Rule(
+    name="shift",
+    kind="sentiment-shift",
+    series=("topic",),
+    min_stories=30,
+    warning=Thresholds(p_share=1e-3, change=0.2),
+)
+TOPICS = msgspec.structs.replace(NEGATIVE_SURGE, series=("topic",))
 
 
 def see(*_: object) -> Seen:
@@ -108,21 +114,21 @@ def test_a_changed_rule_holds_from_the_next_minute_and_its_episode_goes_on() -> 
     deaf = msgspec.structs.replace(NEGATIVE_SURGE, topics=("Nothing",))
     lookout = watched(deaf)
     assert pass_minutes(lookout, MINUTE, MINUTE + 3, SURGE) == []
-    lookout.use([NEGATIVE_SURGE])
+    lookout.use([TOPICS])
     changes = pass_minutes(lookout, MINUTE + 3, MINUTE + 5, SURGE)
     assert [what for what, *_ in told(changes)] == [What.FIRED] * 2
-    lookout.use([msgspec.structs.replace(NEGATIVE_SURGE, min_stories=5)])
+    lookout.use([msgspec.structs.replace(TOPICS, min_stories=5)])
     assert told(pass_minutes(lookout, MINUTE + 5, MINUTE + 9, SURGE)) == []
     assert all(one.open for one in lookout.episodes.by_key.values())
 
 
 def test_the_alerts_of_a_rule_that_is_gone_end_at_the_next_look() -> None:
-    lookout = watched(NEGATIVE_SURGE)
+    lookout = watched(TOPICS)
     pass_minutes(lookout, MINUTE, MINUTE + 3, SURGE)
     lookout.use([SILENT])
     changes = pass_minutes(lookout, MINUTE + 3, MINUTE + 4)
     ended = [one for one in changes if one.what is What.RESOLVED]
-    assert {(one.episode.rule, one.episode.phase) for one in ended} == {(NEGATIVE_SURGE.name, AlertState.RESOLVED)}
+    assert {(one.episode.rule, one.episode.phase) for one in ended} == {(TOPICS.name, AlertState.RESOLVED)}
     assert len(ended) == 2
     assert told(pass_minutes(lookout, MINUTE + 4, MINUTE + 5)) == []
 
@@ -176,18 +182,17 @@ def test_a_silent_feed_rings_once_grows_critical_and_ends_when_it_speaks() -> No
     alert = explain("comments", fired.episode.fired, fired, stories=[], messages=0, models=["m"], before=None)
     assert (alert.topic, alert.entity, alert.stories) == (None, None, 0)
     assert alert.reason.startswith(f"Nothing has come for {alert.window_s // 60} min, in which ")
-    assert lookout.messages(FEED, fired.reading) == 0
+    assert lookout.messages(WHOLE, fired.reading) == 0
     assert told(pass_minutes(lookout, MINUTE + 5, MINUTE + 200)) == []
     (ended,) = pass_minutes(lookout, MINUTE + 200, MINUTE + 201, {EARNINGS: stories(0, 1)})
     assert (ended.what, ended.episode.phase) == (What.RESOLVED, AlertState.RESOLVED)
-    assert FEED not in lookout.rings.names[KINDS:]
 
 
 def test_a_silence_that_a_person_has_ended_is_not_told_of_again() -> None:
     lookout = watched(SILENT)
     pass_minutes(lookout, MINUTE, MINUTE + 1)
     assert lookout.hush(Pause(MINUTE + 1, 60))
-    lookout.episodes.close((SILENT.name, *FEED))
+    lookout.episodes.close((SILENT.name, *WHOLE))
     assert lookout.hush(Pause(MINUTE + 1, 200)) == []
 
 
@@ -214,7 +219,7 @@ def test_a_model_that_finds_twice_as_many_negative_stories_does_not_ring_where_t
         return {EARNINGS: one, MACRO: one}
 
     def rings(*takeovers: Takeover) -> int:
-        lookout = watched(NEGATIVE_SURGE, days=14)
+        lookout = watched(TOPICS, days=14)
         lookout.succeed(takeovers)
         changes = []
         for hour in range(HOUR, HOUR + 7):

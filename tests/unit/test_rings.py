@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stream.baseline import HISTORY_H
 from stream.detector import WINDOWS_MIN
 from stream.rings import KEPT_H, KINDS, MINUTES, Rings, Told
-from undertone.trends import Counts, Series
+from undertone.trends import WHOLE, Counts, Series
 
 names = st.builds(Series, st.sampled_from(["Earnings", "Macro"]), st.sampled_from(["", "ACME", "BUST"]))
 cells = st.builds(
@@ -50,7 +50,7 @@ def test_windows_are_those_of_a_plain_count_also_after_a_minute_is_written_again
     live, negative, total = rings.windows()
     found = {rings.names[column]: place for place, column in enumerate(live)}
     wanted = {one for counts in written.values() for one in counts}
-    for series in wanted | {Series("", one.entity) for one in wanted if one.entity}:
+    for series in wanted | {Series("", one.entity) for one in wanted} | {WHOLE}:
         counted = expected(written, minute, series)
         if series in found:
             place = found[series]
@@ -79,7 +79,7 @@ def test_hours_older_than_four_weeks_are_forgotten_with_their_masks() -> None:
     rings.mask(series, [10], at=10)
     for hour in range(11, 10 + KEPT_H + 1):
         rings.write_hour(hour, {series: told(1)})
-    negative, total, usable = rings.history(10 + KEPT_H + 1)
+    negative, total, usable = rings.history(10 + KEPT_H + 1, columns=np.array([rings.column(series)]))
     assert negative.sum() == total.sum() == HISTORY_H
     assert usable.all()
 
@@ -134,5 +134,5 @@ def test_many_hours_written_at_once_are_those_written_one_by_one(hours: dict[int
     at_once.write_hours(700, 761, Told(names, *np.array(rows, np.int64).reshape(-1, 4).T))
     assert at_once.first(761) == one_by_one.first(761)
     for ours, reference in zip(at_once.history(761), one_by_one.history(761), strict=True):
-        for series in names:
+        for series in [*names, WHOLE]:
             assert np.array_equal(ours[:, at_once.column(series)], reference[:, one_by_one.column(series)])

@@ -61,11 +61,6 @@ def found(store: AlertStore, alert_id: str) -> Alert:
     return alert
 
 
-def about(alert: Alert) -> str:
-    """What an alert is about, in a few words."""
-    return " · ".join(part for part in (alert.entity, alert.topic, alert.stream) if part)
-
-
 def print_alert(alert: Alert, told: Sequence[Sentence] = ()) -> None:
     """One alert as JSON, with the sentences that tell it where they are given."""
     import msgspec
@@ -89,7 +84,7 @@ def panel(alert: Alert) -> Panel:
     left = len(alert.evidence) - HEADLINES
     if left > 0:
         body.append(f"\n… and {left} more: undertone alerts show {alert.id}", style="not bold dim")
-    return Panel(body, title=f"{alert.severity.upper()}  {about(alert)}", title_align="left", border_style="red")
+    return Panel(body, title=f"{alert.severity.upper()}  {alert.about}", title_align="left", border_style="red")
 
 
 def _standing(alert: Alert) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undertone.cli import alert_actions
-from undertone.cli.alert_output import AlertId, about, alert_store, found, panel, plain, print_alert
+from undertone.cli.alert_output import AlertId, alert_store, found, panel, plain, print_alert
 from undertone.cli.deliveries import deliveries
 from undertone.cli.group import group
 from undertone.cli.options import Json, RedisUrl, settings
@@ -65,7 +65,7 @@ def list_alerts(
             f"{one.fired_at:%Y-%m-%d %H:%M}",
             one.severity,
             one.state,
-            about(one),
+            one.about,
             one.stories,
             f"{one.expected:.1f}",
             plain(one.assigned_to or one.acknowledged_by or ""),

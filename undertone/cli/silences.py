@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 silence = group("Tell nobody of some alerts for a while; they live on and are kept.")
 
 _UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_MATCHERS = ("rule", "stream", "topic", "entity", "severity", "source")
+_MATCHERS = ("rule", "stream", "series", "topic", "entity", "severity", "source")
 
 
 def _glob(what: str) -> Any:
@@ -29,6 +29,10 @@ def _glob(what: str) -> Any:
 def add(
     rule: Annotated[list[str] | None, _glob("Of this rule")] = None,
     stream: Annotated[list[str] | None, _glob("In this stream")] = None,
+    series: Annotated[
+        list[str] | None,
+        _glob("About a topic, an entity, a topic-entity (a company under a topic) or the whole stream"),
+    ] = None,
     topic: Annotated[list[str] | None, _glob("About this topic")] = None,
     entity: Annotated[list[str] | None, _glob("About this company, by symbol")] = None,
     severity: Annotated[list[str] | None, _glob("Of this severity")] = None,
@@ -55,7 +59,7 @@ def add(
     from undertone.rules import Match
     from undertone.silences import silence as made
 
-    given = dict(zip(_MATCHERS, (rule, stream, topic, entity, severity, source), strict=True))
+    given = dict(zip(_MATCHERS, (rule, stream, series, topic, entity, severity, source), strict=True))
     globs = {name: tuple(values) for name, values in given.items() if values}
     if everything == bool(globs):
         raise InputError(f"say which alerts: give --all, or any of {', '.join(f'--{name}' for name in _MATCHERS)}")

@@ -15,6 +15,7 @@ from undertone.rules.model import (
     Rules,
     Thresholds,
     Webhook,
+    series_kind,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "Rules",
     "Thresholds",
     "Webhook",
+    "series_kind",
 ]

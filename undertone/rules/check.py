@@ -5,6 +5,7 @@ What has not even the right shape (:mod:`undertone.rules.shape`) is left out her
 
 from __future__ import annotations
 
+import typing
 import zoneinfo
 from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
@@ -13,7 +14,17 @@ import msgspec
 
 from undertone.messages import NEGATIVE_SURGE, VOLUME_SURGE, Severity
 from undertone.rules.matching import UNCLOSED, matches
-from undertone.rules.model import FEED_SILENT, SENTIMENT_SHIFT, MuteTiming, Receiver, Route, Rule, Thresholds
+from undertone.rules.model import (
+    FEED_SILENT,
+    SENTIMENT_SHIFT,
+    MuteTiming,
+    Receiver,
+    Route,
+    Rule,
+    SeriesKind,
+    Stream,
+    Thresholds,
+)
 from undertone.rules.shape import Misfit, Path
 
 ALWAYS = "kafka"
@@ -186,9 +197,12 @@ def _of_route(
         globs = getattr(route.match, name)
         for glob in (globs,) if isinstance(globs, str) else globs:
             yield from _of_globs((*path, "match", name), glob)
-        valid: Collection[str] = {"severity": tuple(Severity), "stream": ("news", "comments"), "rule": rules}.get(
-            name, ()
-        )
+        valid: Collection[str] = {
+            "severity": tuple(Severity),
+            "stream": typing.get_args(Stream),
+            "series": typing.get_args(SeriesKind),
+            "rule": rules,
+        }.get(name, ())
         if valid and not any(matches(globs, one) for one in valid):
             yield (
                 (*path, "match", name),

@@ -19,7 +19,7 @@ FEED_SILENT = "feed-silent"
 
 Kind = Literal["negative-surge", "volume-surge", "sentiment-shift", "feed-silent"]
 Stream = Literal["news", "comments"]
-SeriesKind = Literal["topic", "entity", "topic-entity"]
+SeriesKind = Literal["topic", "entity", "topic-entity", "stream"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 News = Literal["escalated", "grown", "new-tier", "acknowledged", "resolved"]
 """What is told of an alert after it has fired. All else that a receiver hears of one is that it fired."""
@@ -31,6 +31,14 @@ Threshold = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Variable = Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 Clock = Annotated[str, msgspec.Meta(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Tier = Annotated[int, msgspec.Meta(ge=1, le=3)]
+
+
+def series_kind(topic: str | None, entity: str | None) -> SeriesKind:
+    """The kind of a series; one without topic and entity is a stream as a whole."""
+    if topic:
+        return "topic-entity" if entity else "topic"
+    return "entity" if entity else "stream"
+
 
 STREAM_TIERS: dict[str, int] = {"news": 2, "comments": 3}
 """The tier of a source that no line of ``source_tiers`` names, by its stream: press, and social media."""
@@ -63,7 +71,7 @@ class Rule(_Part, frozen=True, kw_only=True):
     streams: tuple[Stream, ...] = ("news", "comments")
     topics: tuple[Glob, ...] = ("*",)
     entities: tuple[Glob, ...] = ("*",)
-    series: tuple[SeriesKind, ...] = ("topic", "entity", "topic-entity")
+    series: tuple[SeriesKind, ...] = ("topic", "entity", "topic-entity", "stream")
     min_stories: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4
     days: Annotated[int, msgspec.Meta(ge=1, le=14)] = 3  # sentiment-shift
     warning: Thresholds
@@ -75,11 +83,10 @@ class Rule(_Part, frozen=True, kw_only=True):
         return self.kind in (NEGATIVE_SURGE, SENTIMENT_SHIFT)
 
     def covers(self, stream: str, topic: str, entity: str) -> bool:
-        """Whether a series is looked at; an empty topic or entity is a series without one."""
-        kind = "topic-entity" if topic and entity else "entity" if entity else "topic"
+        """Whether a series is looked at; an empty topic or entity is a series without one, both the whole stream."""
         return (
             stream in self.streams
-            and kind in self.series
+            and series_kind(topic, entity) in self.series
             and matches(self.topics, topic)
             and matches(self.entities, entity)
         )
@@ -115,12 +122,13 @@ class Receiver(_Part, frozen=True, kw_only=True):
 class Match(_Part, frozen=True, kw_only=True):
     """Which alerts; each field is a glob or a list of globs, and all that are given must match.
 
-    A topic or an entity that the alert does not have is matched by ``*`` alone. ``source`` matches if that of any
-    story in the evidence does.
+    A topic or an entity that the alert does not have is matched by ``*`` alone. ``series`` is the kind of what it is
+    about, as in a rule. ``source`` matches if that of any story in the evidence does.
     """
 
     rule: Globs = "*"
     stream: Globs = "*"
+    series: Globs = "*"
     topic: Globs = "*"
     entity: Globs = "*"
     severity: Globs = "*"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from undertone.messages import Alert, Severity
 from undertone.rules.matching import matches
-from undertone.rules.model import Match, Route, Rules
+from undertone.rules.model import Match, Route, Rules, series_kind
 from undertone.rules.muting import muted
 
 FIRED = "fired"
@@ -99,6 +99,7 @@ def concerns(match: Match, alert: Alert) -> bool:
     return (
         matches(match.rule, alert.rule)
         and matches(match.stream, alert.stream)
+        and matches(match.series, series_kind(alert.topic, alert.entity))
         and matches(match.topic, alert.topic or "")
         and matches(match.entity, alert.entity or "")
         and matches(match.severity, alert.severity.value)
