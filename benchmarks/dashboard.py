@@ -52,34 +52,45 @@ MIX: Final = {
     "Stories, 7 days": 3, "Alerts": 1, "Pipeline": 1,
 }  # fmt: skip
 """Of 20 viewers."""
-LIVE_S: Final = 15.0
+BEATS: Final = 7
+"""In which every live part of a page is looked at."""
 IDLE_S: Final = 5.0
 
 
 class Cost(NamedTuple):
-    """CPU of the server, ms: the first look, a full rerun (median), a live part that is asked for again at once (mean
-    over parts, and the dearest part), and one while counts go on and each part is asked for when it is due (mean).
+    """CPU of the server, ms: the first look, a full rerun (median); the beat of an open page where nothing is new (mean
+    and dearest), and where counts go on (mean and dearest), what is drawn anew included.
     """
 
     first: float
     rerun: float
-    idle: float
-    dearest: float
+    quiet: float
+    dearest_quiet: float
     live: float
-    parts: int
+    dearest_live: float
 
 
-def cost(server: Server, page: Page, times: int, live_s: float, idle_ms: float) -> Cost:
-    """Measure one page, alone. ``idle_ms`` is what the server takes in a second without any viewer."""
+def cost(server: Server, month: Month, page: Page, times: int) -> Cost:
+    """Measure one page, alone."""
     with Viewer(server.port, page.path, page.query) as viewer:
         first = _spent(server, viewer.rerun)
-        reruns = [_spent(server, viewer.rerun) for _ in range(times)]
-        parts = {part: [_spent(server, viewer.rerun, part) for _ in range(times)] for part in sorted(viewer.parts)}
-        each = [median(found) for found in parts.values()]
-        before = server.cpu_ms()
-        ticks = len(viewer.watch(live_s, click_s=10 * live_s))
-        live = (server.cpu_ms() - before - idle_ms * live_s) / ticks
-    return Cost(first, median(reruns), mean(each), max(each), live, len(parts))
+        rerun = median(_spent(server, viewer.rerun) for _ in range(times))
+        live = _beats(server, viewer)
+        month.paused.set()
+        _beats(server, viewer, 2)
+        quiet = _beats(server, viewer)
+        month.paused.clear()
+    return Cost(first, rerun, mean(quiet), max(quiet), mean(live), max(live))
+
+
+def _beats(server: Server, viewer: Viewer, count: int = BEATS) -> list[float]:
+    """What each of so many beats takes, asked for as a browser does."""
+    [(beat, every_s)] = viewer.parts.items()
+    spent = []
+    for _ in range(count):
+        time.sleep(every_s)
+        spent.append(_spent(server, viewer.rerun, beat))
+    return spent
 
 
 def _spent(server: Server, do: Callable[..., None], *args: str) -> float:
@@ -149,12 +160,11 @@ def main() -> None:
             before = server.cpu_ms()
             time.sleep(IDLE_S)
             idle_ms = (server.cpu_ms() - before) / IDLE_S
-            heads = f"{'first':>9}{'rerun':>9}{'again':>9}{'dearest':>9}{'live':>9}{'parts':>7}"
+            heads = "".join(f"{one:>9}" for one in ("first", "rerun", "quiet", "most", "live", "most"))
             print(f"\n{'CPU of the server, ms':42}{heads}")
             for name, page in PAGES.items() if options.times else ():
-                found = cost(server, page, options.times, LIVE_S, idle_ms)
-                figures = "".join(f"{figure:9.1f}" for figure in found[:-1])
-                print(f"{name:42}{figures}{found.parts:7d}", flush=True)
+                found = cost(server, month, page, options.times)
+                print(f"{name:42}" + "".join(f"{figure:9.1f}" for figure in found), flush=True)
             print(f"{'the server alone, a second':42}{idle_ms:9.1f}")
             if options.seconds:
                 together(server, options.seconds)

@@ -49,6 +49,8 @@ class Month:
         pairs = [Series(topic, entity) for entity in ENTITIES for topic in TOPICS]
         self.series: Sequence[Series] = named + self._draw.sample(pairs, SERIES - len(named))
         self._offsets = dict.fromkeys(PLACES, -1)
+        self.paused = threading.Event()
+        """While it is set nothing new comes."""
         self._told = 0
 
     def write(self) -> int:
@@ -166,7 +168,8 @@ def going_on(month: Month) -> Iterator[None]:
     def write() -> None:
         begun, beats = time.monotonic(), 0
         while not ended.wait(1.0):
-            month.second(NOW_MS + int((time.monotonic() - begun) * 1000))
+            if not month.paused.is_set():
+                month.second(NOW_MS + int((time.monotonic() - begun) * 1000))
             beats += 1
             if beats % 5 == 0:
                 month.beat()

@@ -25,6 +25,8 @@ from websockets.typing import Subprotocol
 from benchmarks.machine import ONE_THREAD, cores, pinned
 
 TIMEOUT_S: Final = 120
+FOLLOWS_S: Final = 0.05
+"""So soon a run that follows another begins."""
 CLICK_S: Final = 20.0
 """A viewer changes something, so that the whole page is run again, this often."""
 _SERVE: Final = "import sys, dashboard; from undertone.settings import Settings; sys.exit(dashboard.run(Settings()))"
@@ -45,7 +47,9 @@ class Viewer:
         self._page, self._query = calc_hash(page), query
         self._open = ExitStack()
         self.parts: dict[str, float] = {}
-        """The live parts of the page, and how often, s, the server wants each asked for."""
+        """What of the page is to be asked for again, and how often, s."""
+        self.markup: list[str] = []
+        """What was drawn as markup since it was asked for last."""
 
     def __enter__(self) -> Self:
         opening = connect(self._address, subprotocols=[Subprotocol("streamlit")], max_size=None)
@@ -56,25 +60,44 @@ class Viewer:
         self._open.close()
 
     def rerun(self, fragment: str = "") -> None:
-        """Ask for the page, or for one of its live parts, and wait until it is all here."""
+        """Ask for the page, or for one of its live parts, and wait until it and what it has drawn is all here."""
         asked = BackMsg()
         asked.rerun_script.query_string = self._query
         asked.rerun_script.page_script_hash = self._page
         asked.rerun_script.fragment_id = fragment
         asked.rerun_script.is_auto_rerun = bool(fragment)
         self._socket.send(asked.SerializeToString())
+        self.markup.clear()
         if not fragment:
             self.parts.clear()
+        self._take_run(TIMEOUT_S)
+        # The beat of a page has the parts that moved run right after it.
+        while fragment and self._take_run(FOLLOWS_S):
+            pass
+
+    def _take_run(self, patience_s: float) -> bool:
+        """Take in one run; whether there was one, of which the first message comes within ``patience_s``."""
+        begun = False
         while True:
             told = ForwardMsg()
-            told.ParseFromString(self._socket.recv(TIMEOUT_S, decode=False))
+            try:
+                told.ParseFromString(self._socket.recv(TIMEOUT_S if begun else patience_s, decode=False))
+            except TimeoutError:
+                if patience_s == TIMEOUT_S:
+                    raise
+                return False
             kind = told.WhichOneof("type")
+            if kind == "new_session":
+                begun = True
             if kind == "auto_rerun":
                 self.parts[told.auto_rerun.fragment_id] = told.auto_rerun.interval
-            if kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception":
-                sys.exit(f"the page failed: {told.delta.new_element.exception.message}")
-            if kind == "script_finished":
-                return
+            drawn = told.delta.new_element
+            if drawn.HasField("exception"):
+                sys.exit(f"the page failed: {drawn.exception.message}")
+            if drawn.HasField("html"):
+                self.markup.append(drawn.html.body)
+            if kind == "script_finished" and begun:
+                return True
 
     def watch(self, seconds: float, click_s: float = CLICK_S, first_click_s: float = 0.0) -> list[Waited]:
         """Keep the page open, each live part asked for when it is due, and the whole page now and then."""

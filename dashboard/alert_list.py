@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import address, alert_reads, reads
 from dashboard.alert_card import gauge, people, state
 from dashboard.firing import severity, title, urgency
+from dashboard.kept import made
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.reason import reason, rule_name
@@ -103,7 +104,8 @@ def rows(visit: Visit, wanted: Wanted) -> Html:
     say = Alerts(visit.locale.language)
     found, after = _found(visit, wanted)
     together = Counter(one.incident for one in reads.alerts(visit.url) if one.incident)
-    items = [_row(one, visit.locale, together[one.incident] - 1 if one.incident else 0) for one in found]
+    carried = address.carried()
+    items = [_row(one, visit.locale, together[one.incident] - 1 if one.incident else 0, carried) for one in found]
     heading = el("h2", say.title, " ", el("span", str(len(found)), class_="ut-count"), class_="ut-heading")
     if not items:
         return join(heading, _nothing(visit, wanted, say))
@@ -122,7 +124,7 @@ def resolved(visit: Visit, wanted: Wanted) -> Html | None:
     ][:RESOLVED_SHOWN]  # fmt: skip
     if not over:
         return None
-    items = el("ul", *(_ended(one, locale, say) for one in over))
+    items = el("ul", *(_ended(one, locale, address.carried()) for one in over))
     return el("details", el("summary", f"{say.earlier} ({len(over)})"), items, class_="ut-earlier")
 
 
@@ -140,7 +142,8 @@ def _found(visit: Visit, wanted: Wanted) -> tuple[Sequence[Alert], AlertPlace | 
     return [one for one in page.alerts if one.stream in visit.streams and wanted.fits(one)], page.after
 
 
-def _row(alert: Alert, locale: Locale, others: int) -> Html:
+@made(most=512)
+def _row(alert: Alert, locale: Locale, others: int, _carried: address.Carried) -> Html:
     say = Alerts(locale.language)
     facts = [
         state(alert, locale),
@@ -164,7 +167,9 @@ def _row(alert: Alert, locale: Locale, others: int) -> Html:
     return el("li", words, picture, class_=f"ut-{kind}{over}")
 
 
-def _ended(alert: Alert, locale: Locale, say: Alerts) -> Html:
+@made(most=512)
+def _ended(alert: Alert, locale: Locale, _carried: address.Carried) -> Html:
+    say = Alerts(locale.language)
     end = to_ms(alert.resolved_at or alert.updated_at)
     when = say.resolved_line.format(start=locale.moment(to_ms(alert.started_at)), end=locale.moment(end))
     name = el("a", title(alert, locale), href=address.link("alerts", alert=alert.id), target="_self", dir="auto")

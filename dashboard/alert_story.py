@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import streamlit as st
-
 from dashboard import address, alert_chart, overlay, ranges, reads, story_row, windows
 from dashboard.firing import severity, title
+from dashboard.live import Chart
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.visit import Visit
@@ -67,20 +66,19 @@ def _trend(alert: Alert) -> str:
     return address.link("trends", stream=alert.stream, topic=alert.topic or "", entity=alert.entity or "", range=span)
 
 
-def picture(visit: Visit, alert: Alert, now_ms: int) -> None:
+def picture(visit: Visit, alert: Alert, now_ms: int) -> list[Html | Chart]:
     """Observed against expected, over time."""
     if not alert_chart.has_picture(alert):
-        return
+        return []
     say, locale = Alerts(visit.locale.language), visit.locale
     notes = {VOLUME_SURGE: say.picture_note_all, SENTIMENT_SHIFT: say.picture_note_share}
     note = notes.get(alert.kind, say.picture_note).format(window=locale.span(alert.window_s))
-    st.html(el("h3", say.picture, el("small", note), class_="ut-heading"))
+    heading = el("h3", say.picture, el("small", note), class_="ut-heading")
     asked = Asked((alert.stream,), alert.topic or "", alert.entity or "")
     bars = windows.bars(visit.url, asked, reads.topics(visit.url), alert_chart.span(alert, now_ms), now_ms)
     points = alert_chart.rolling(bars, alert)
     if not any(one.total_messages for one in bars.values()) or not points:
-        st.html(el("p", say.no_picture, class_="ut-none"))
-        return
+        return [heading, el("p", say.no_picture, class_="ut-none")]
     alt = say.picture_alt.format(
         observed=locale.number(points[-1][1]),
         mean=locale.mean(alert.expected),
@@ -88,7 +86,7 @@ def picture(visit: Visit, alert: Alert, now_ms: int) -> None:
         high=alert.expected_high,
     )
     option = alert_chart.option(alert, points, locale)
-    st.echarts_chart(option, height=alert_chart.HEIGHT, key="alert-picture", alt=alt)
+    return [heading, Chart(option, alert_chart.HEIGHT, "alert-picture", alt)]
 
 
 def moves(visit: Visit, alert: Alert) -> tuple[list[Move], str]:

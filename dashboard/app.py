@@ -13,7 +13,7 @@ from typing import Final
 import streamlit as st
 from redis.exceptions import RedisError
 
-from dashboard import address, guard, saved, shell
+from dashboard import address, guard, live, saved, shell
 from dashboard.screens import PAGES, Page
 from dashboard.visit import Visit
 from dashboard.words.shell import Shell
@@ -25,6 +25,7 @@ REFRESH_S: Final = 3
 
 
 def main() -> None:
+    live.begin()
     locale = shell.locale()
     say = Shell(locale.language)
     st.set_page_config(page_title=say.title, page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
@@ -52,11 +53,12 @@ def main() -> None:
     visit = Visit(settings, locale, person, chosen.url_path or address.HOME)
     # In the app's frame and not in a page's: so they keep what they say from page to page.
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="masthead"):
-        _strip(visit)
+        shell.strip(visit)
         if person.known:
             saved.menu(visit)
         shell.reading(locale, person)
     chosen.run()
+    live.beat()
 
 
 def _draw(visit: Visit, page: Page) -> None:
@@ -71,11 +73,6 @@ def _draw(visit: Visit, page: Page) -> None:
             _empty(visit)
             return
         page.draw(visit)
-
-
-@st.fragment(run_every=REFRESH_S)
-def _strip(visit: Visit) -> None:
-    shell.strip(visit)
 
 
 @st.fragment(run_every=REFRESH_S)

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import streamlit as st
-
 from dashboard import address, reads, windows
+from dashboard.kept import made
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.ranges import DAY, HOUR, Range
 from dashboard.reason import reason
 from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
-from dashboard.windows import Asked
+from dashboard.windows import Asked, Totals
 from dashboard.words.now import Now
 from undertone.messages import Alert, AlertState, Severity, to_ms
-from undertone.trends import total
+from undertone.trends import Counts, total
 
 NAME_LIMIT: Final = 80
 SPARK: Final = Range("6h", 6 * HOUR, 900, 300)
 DAY_MS: Final = DAY * 1000
 
 
-def draw(visit: Visit) -> None:
+def section(visit: Visit) -> Html:
     """The open alerts, worst and most surprising first."""
     say, now_ms = Now(visit.locale.language), visit.now_ms()
     known = [one for one in reads.alerts(visit.url) if one.stream in visit.streams]
@@ -32,12 +31,11 @@ def draw(visit: Visit) -> None:
     ended = [to_ms(one.resolved_at) for one in known if one.resolved_at is not None]
     today = sum(now_ms - ms < DAY_MS for ms in ended)
     if not open_ones:
-        st.html(_calm(visit, say, max(ended, default=-1), today))
-        return
+        return _calm(visit, say, max(ended, default=-1), today)
     count = el("span", str(len(open_ones)), class_="ut-count")
     heading = el("h2", say.firing, " ", count, _resolved(say, today), class_="ut-heading")
     rows = el("ul", *(_event(visit, say, event, now_ms) for event in events(open_ones)), class_="ut-alarms")
-    st.html(el("section", heading, rows, class_="ut-firing", aria_live="polite"))
+    return el("section", heading, rows, class_="ut-firing", aria_live="polite")
 
 
 def urgency(alert: Alert) -> tuple[bool, float, int]:
@@ -71,18 +69,25 @@ def _event(visit: Visit, say: Now, event: list[Alert], now_ms: int) -> Html:
     """Its first alert in full; the others, each a line, are folded under it."""
     first, *others = event
     if not others:
-        return _row(visit, say, first, now_ms)
+        return _row(visit, first, now_ms)
     summary = el("summary", say.same_event.format(n=len(others)))
     lines = (el("li", _name(one, visit.locale), " ", el("small", reason(one, visit.locale))) for one in others)
-    return _row(visit, say, first, now_ms, el("details", summary, el("ul", *lines), class_="ut-same"))
+    return _row(visit, first, now_ms, el("details", summary, el("ul", *lines), class_="ut-same"))
 
 
-def _row(visit: Visit, say: Now, alert: Alert, now_ms: int, others: Html | None = None) -> Html:
-    locale = visit.locale
-    started_ms = to_ms(alert.started_at)
+def _row(visit: Visit, alert: Alert, now_ms: int, others: Html | None = None) -> Html:
+    asked = Asked((alert.stream,), alert.topic or "", alert.entity or "")
+    bars = windows.bars(visit.url, asked, reads.topics(visit.url), SPARK, now_ms)
+    age = visit.locale.age(max(0, now_ms - to_ms(alert.started_at)))
+    return _told(alert, bars, age, others, visit.locale, address.carried())
+
+
+@made(most=512, same=2)
+def _told(alert: Alert, bars: Totals, age: str, others: Html | None, locale: Locale, _carried: address.Carried) -> Html:
+    say = Now(locale.language)
     facts = [
-        say.since.format(when=locale.moment(started_ms)),
-        say.for_age.format(age=locale.age(max(0, now_ms - started_ms))),
+        say.since.format(when=locale.moment(to_ms(alert.started_at))),
+        say.for_age.format(age=age),
         locale.units.news if alert.stream == "news" else locale.units.comments,
     ]
     if alert.state == AlertState.ACKNOWLEDGED:
@@ -95,7 +100,7 @@ def _row(visit: Visit, say: Now, alert: Alert, now_ms: int, others: Html | None 
         others,
     )
     kind = "critical" if alert.severity == Severity.CRITICAL else "warning"
-    return el("li", words, _spark(visit, say, alert, now_ms), class_=f"ut-alarm ut-{kind}")
+    return el("li", words, _spark([*bars.values()], locale), class_=f"ut-alarm ut-{kind}")
 
 
 def _name(alert: Alert, locale: Locale) -> Html:
@@ -103,11 +108,9 @@ def _name(alert: Alert, locale: Locale) -> Html:
     return join(severity(alert, locale), el("a", title(alert, locale), href=target, target="_self", dir="auto"))
 
 
-def _spark(visit: Visit, say: Now, alert: Alert, now_ms: int) -> Html:
-    asked = Asked((alert.stream,), alert.topic or "", alert.entity or "")
-    bars = [*windows.bars(visit.url, asked, reads.topics(visit.url), SPARK, now_ms).values()]
-    words = say.spark_alert.format(
-        step=visit.locale.span(SPARK.bar_s),
+def _spark(bars: list[Counts], locale: Locale) -> Html:
+    words = Now(locale.language).spark_alert.format(
+        step=locale.span(SPARK.bar_s),
         highest=max((one.total_stories for one in bars), default=0),
         negative=total(bars).stories[0],
     )

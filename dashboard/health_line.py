@@ -63,4 +63,4 @@ def _stream(say: Now, locale: Locale, health: Health, stream: str) -> str:
     updated_ms = max((one.updated_ms for one in health.states if one.stream == stream), default=0)
     if not updated_ms:
         return say.health_silent.format(stream=name)
-    return say.health_stream.format(stream=name, age=locale.age(max(0, health.now_ms - updated_ms)))
+    return say.health_stream.format(stream=name, age=locale.about(max(0, health.now_ms - updated_ms)))

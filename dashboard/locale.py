@@ -11,6 +11,7 @@ from dashboard.words.topics import TOPIC_NAMES
 from dashboard.words.units import Units
 from undertone.messages import from_ms
 
+_ABOUT_S = (5, 15, 30, 60)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UTC_NAME = "UTC"
 
@@ -101,6 +102,17 @@ class Locale:
             if seconds >= least:
                 return unit.format(n=int(seconds // size))
         return say.seconds.format(n=int(seconds))
+
+    def about(self, ms: float) -> str:
+        """An age for where it need not be told every second anew: rounded up, from a minute on in whole minutes.
+
+        >>> [Locale().about(n * 1000) for n in (0.4, 12, 59, 61, 200, 7200)]
+        ['under 5 s', 'under 15 s', 'under 1 min', '1 min', '3 min', '2 h']
+        """
+        if ms >= 60_000:
+            return self.age(ms) if ms >= 120_000 else self.units.minutes.format(n=1)
+        bound = next(one for one in _ABOUT_S if ms < one * 1000)
+        return self.units.under.format(age=self.span(bound))
 
     def span(self, seconds: int) -> str:
         """A window or range, exactly; a single day is said in hours.

@@ -16,7 +16,7 @@ from streamlit.typing import EChartsState
 from dashboard import address, ranges, story_reads
 from dashboard.filters import Filters
 from dashboard.locale import Locale
-from dashboard.markup import el, join
+from dashboard.markup import Html, el, join
 from dashboard.story_row import row
 from dashboard.visit import Visit
 from dashboard.words.trends import Trends
@@ -92,7 +92,7 @@ def in_url() -> tuple[int, int] | None:
     return None
 
 
-def draw(visit: Visit, chosen: Filters, now_ms: int) -> None:
+def stories(visit: Visit, chosen: Filters, now_ms: int) -> Html:
     """The stories, and the way to another moment or back."""
     say, locale, span = Trends(visit.locale.language), visit.locale, in_url()
     begin_ms, end_ms = span or chosen.span.bounds_ms(now_ms)
@@ -110,4 +110,4 @@ def draw(visit: Visit, chosen: Filters, now_ms: int) -> None:
         )
         heading = el("h2", name, ways, class_="ut-heading")
     rows = el("ul", *(row(one, locale) for one in found), class_="ut-stories")
-    st.html(join(heading, rows if found else el("p", say.none_picked, class_="ut-none")))
+    return join(heading, rows if found else el("p", say.none_picked, class_="ut-none"))

@@ -19,6 +19,8 @@ from undertone.reading import PartitionState, complete_ms
 from undertone.trends import Series
 
 LIVE_S: Final = 3
+WORKERS_S: Final = 5
+"""As often as a worker says how it is."""
 ALERTS_S: Final = 1
 """Shorter than a page's own beat: both together are how late an alert is seen."""
 SETTLED_S: Final = 60
@@ -73,14 +75,25 @@ def _states(url: str, stream: str) -> tuple[int, tuple[PartitionState, ...]]:
 @kept(LIVE_S)
 def health(url: str, streams: tuple[str, ...]) -> Health:
     """State of every partition and worker, now."""
-    opened = store(url)
     read = [_states(url, stream) for stream in streams]
+    workers, model = _workers(url)
     return Health(
         now_ms=min(now_ms for now_ms, _ in read),
         states=tuple(state for _, states in read for state in states),
-        workers=opened.heartbeats(),
-        model=opened.model_version(),
+        workers=workers,
+        model=model,
     )
+
+
+@kept(WORKERS_S)
+def _workers(url: str) -> tuple[dict[str, dict[str, str]], str]:
+    opened = store(url)
+    return opened.heartbeats(), opened.model_version()
+
+
+def counted(url: str, streams: tuple[str, ...]) -> tuple[tuple[PartitionState, ...], ...]:
+    """A mark of all that was counted in these streams: while it is the same, so are their windows and stories."""
+    return tuple(_states(url, stream)[1] for stream in streams)
 
 
 def event_now_ms(url: str, stream: str, idle_s: float) -> int:
@@ -94,7 +107,11 @@ def topics(url: str) -> tuple[str, ...]:
     return store(url).topics()
 
 
-@kept(ALERTS_S)
+def _changes(url: str) -> int:
+    return AlertStore(store(url).redis).changes()
+
+
+@kept(ALERTS_S, mark=_changes)
 def alerts(url: str) -> tuple[Alert, ...]:
     """The newest alerts in any state, newest first."""
     return tuple(AlertStore(store(url).redis).list(limit=ALERTS_READ))

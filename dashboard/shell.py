@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import streamlit as st
 
-from dashboard import address, brand, guard, reads
+from dashboard import address, brand, guard, live, reads
 from dashboard.access import Person
 from dashboard.kept import KEEPER
 from dashboard.locale import UTC_NAME, Locale, zone
@@ -63,10 +63,10 @@ def reading(current: Locale, person: Person) -> None:
         st.rerun()
 
 
-def strip(visit: Visit) -> None:
+@live.part()
+def strip(visit: Visit) -> live.Shown:
     """How fresh the page is."""
-    with guard.calm(visit.locale):
-        st.html(brand.masthead(Shell(visit.locale.language), _pulse(visit)))
+    return [brand.masthead(Shell(visit.locale.language), _pulse(visit))]
 
 
 def _pulse(visit: Visit) -> Html:
@@ -81,14 +81,14 @@ def _pulse(visit: Visit) -> Html:
     elif not health.workers:
         kind, mark, state = "stopped", "■", say.no_worker
     elif health.age_ms > QUIET_AFTER_MS:
-        kind, mark, state = "quiet", "◌", say.quiet.format(age=locale_.age(health.age_ms))
+        kind, mark, state = "quiet", "◌", say.quiet.format(age=locale_.about(health.age_ms))
     else:
         kind, mark, state = "live", "●", say.live
     notes = []
     if now_ms >= 0:
         notes.append(say.event_time.format(when=locale_.moment(now_ms, year=True)))
     if now_ms >= 0 and kind == "live":
-        notes.append(say.data_age.format(age=locale_.age(health.age_ms)))
+        notes.append(say.data_age.format(age=locale_.about(health.age_ms)))
     if gone_ms is not None:
         notes.append(say.away_last.format(gone=locale_.age(gone_ms), age=locale_.age(health.age_ms)))
     strong = el("strong", el("span", mark, aria_hidden="true", class_="ut-dot"), f" {state}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dashboard import reads
 from dashboard.ages import Age, Ages
 from dashboard.guard import store
 from dashboard.kept import kept, made
@@ -26,7 +27,11 @@ def newest(
     return _newest(url, asked, start_ms, end_ms, Ages.at(now_ms, HOUR), most)
 
 
-@kept(LIVE_S, most=64)
+def _counted(url: str, asked: Asked, *_: object) -> object:
+    return reads.counted(url, asked.streams)
+
+
+@kept(LIVE_S, most=64, mark=_counted)
 def _newest(url: str, asked: Asked, start_ms: int, end_ms: int, ages: Ages, most: int) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     at = end_ms
@@ -84,8 +89,12 @@ def _read(url: str, stream: str, start_ms: int, end_ms: int) -> tuple[Evidence, 
     return tuple(store(url).evidence(stream, start_ms, end_ms))
 
 
+def _stream_counted(url: str, stream: str, *_: object) -> object:
+    return reads.counted(url, (stream,))
+
+
 _READS: Final = {
     Age.SETTLED: kept(SETTLED_S, most=200)(_read),
-    Age.CLOSING: kept(CLOSING_S, most=16)(_read),
-    Age.OPEN: kept(LIVE_S, most=16)(_read),
+    Age.CLOSING: kept(CLOSING_S, most=16, mark=_stream_counted)(_read),
+    Age.OPEN: kept(LIVE_S, most=16, mark=_stream_counted)(_read),
 }

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from dashboard import reads
 from dashboard.ages import Age, Ages
 from dashboard.guard import store
 from dashboard.kept import kept, made
@@ -53,7 +54,11 @@ def bars(url: str, asked: Asked, known: tuple[str, ...], span: Range, now_ms: in
     return _bars(url, asked, known, ages, span.bar_s, *span.bounds_ms(now_ms), shift_s)
 
 
-@kept(LIVE_S, most=256)
+def _counted(url: str, asked: Asked, *_: object) -> object:
+    return reads.counted(url, asked.streams)
+
+
+@kept(LIVE_S, most=256, mark=_counted)
 def _bars(
     url: str, asked: Asked, known: tuple[str, ...], ages: Ages, bar_s: int, start_ms: int, end_ms: int, shift_s: int
 ) -> Totals:
@@ -115,7 +120,11 @@ Runs = tuple[tuple[Ages, int, int], ...]
 """Runs of windows, [start, end) in ms, with the ages of their size."""
 
 
-@kept(LIVE_S, most=64)
+def _all_counted(url: str, streams: tuple[str, ...], *_: object) -> object:
+    return reads.counted(url, streams)
+
+
+@kept(LIVE_S, most=64, mark=_all_counted)
 def _ranking(url: str, streams: tuple[str, ...], runs: Runs) -> Ranking:
     settled = tuple((ages, first, min(last, ages.settled_ms)) for ages, first, last in runs)
     found = dict(_settled_ranking(url, streams, settled))
@@ -148,7 +157,7 @@ def by_hour(url: str, streams: tuple[str, ...], known: tuple[str, ...], hours: i
     return _by_hour(url, streams, known, Ages.at(now_ms, HOUR), end_ms - hours * HOUR * 1000, end_ms)
 
 
-@kept(LIVE_S, most=32)
+@kept(LIVE_S, most=32, mark=_all_counted)
 def _by_hour(
     url: str, streams: tuple[str, ...], known: tuple[str, ...], ages: Ages, start_ms: int, end_ms: int
 ) -> dict[str, Totals]:
@@ -174,7 +183,7 @@ def models(url: str, streams: tuple[str, ...], span: Range, now_ms: int) -> tupl
     return _models(url, streams, Ages.at(now_ms, size), start_ms // (size * 1000) * size * 1000, end_ms)
 
 
-@kept(LIVE_S, most=64)
+@kept(LIVE_S, most=64, mark=_all_counted)
 def _models(url: str, streams: tuple[str, ...], ages: Ages, start_ms: int, end_ms: int) -> tuple[tuple[int, str], ...]:
     first: dict[str, int] = {}
     for stream in streams:
@@ -246,8 +255,12 @@ def _read_whole(url: str, stream: str, size_s: int, start_ms: int, end_ms: int) 
     return Young(store(url).windows(stream, size_s, start_ms, end_ms))
 
 
-_open = kept(OPEN_S, most=32)(_read_whole)
-_closing = kept(CLOSING_S, most=16)(_read_whole)
+def _stream_counted(url: str, stream: str, *_: object) -> object:
+    return reads.counted(url, (stream,))
+
+
+_open = kept(OPEN_S, most=32, mark=_stream_counted)(_read_whole)
+_closing = kept(CLOSING_S, most=16, mark=_stream_counted)(_read_whole)
 
 
 @kept(SETTLED_S, most=4_000)

@@ -85,6 +85,10 @@ class AlertStore(Outbox):
             begin += CHUNK
         return found[:limit]
 
+    def changes(self) -> int:
+        """How often an alert was written: while it stays the same, so do the alerts, but for those that expire."""
+        return int(cast("bytes | None", self.redis.hget(keys.watch_state(), "changes")) or 0)
+
     def get(self, alert_id: str) -> Alert | None:
         """The alert of this id, or None."""
         raw = cast("bytes | None", self.redis.get(keys.alert(alert_id)))

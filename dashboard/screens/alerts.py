@@ -16,16 +16,17 @@ from dashboard import (
     alert_silence,
     alert_story,
     guard,
+    live,
 )
 from dashboard.alert_card import card, evidence
 from dashboard.alert_list import Wanted
+from dashboard.live import Shown
 from dashboard.markup import el, join
 from dashboard.visit import Visit
 from dashboard.words.alerts import Alerts
 from undertone.messages import Alert
 
-REFRESH_S: Final = 3
-PICTURE_REFRESH_S: Final = 15
+SLOWLY: Final = 7
 
 
 def draw(visit: Visit) -> None:
@@ -44,11 +45,10 @@ def _all(visit: Visit) -> None:
     alert_silence.in_force(visit)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _rows(visit: Visit, wanted: Wanted) -> None:
-    with guard.calm(visit.locale):
-        st.html(el("section", alert_list.rows(visit, wanted), aria_live="polite"))
-        st.html(el("div", alert_list.resolved(visit, wanted)))
+@live.part()
+def _rows(visit: Visit, wanted: Wanted) -> Shown:
+    rows = el("section", alert_list.rows(visit, wanted), aria_live="polite")
+    return [rows, el("div", alert_list.resolved(visit, wanted))]
 
 
 def _one(visit: Visit, alert_id: str) -> None:
@@ -67,36 +67,35 @@ def _one(visit: Visit, alert_id: str) -> None:
     _link(visit, alert)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _card(visit: Visit, drawn: Alert) -> None:
+@live.part()
+def _card(visit: Visit, drawn: Alert) -> Shown:
     """The head of the page. The actions below are those of a state: they are drawn anew when it changes."""
-    with guard.calm(visit.locale):
-        alert = alert_reads.one(visit.url, drawn.id) or drawn
-        if (alert.state, alert.severity, alert.wrong_by) != (drawn.state, drawn.severity, drawn.wrong_by):
-            st.rerun(scope="app")
-        st.html(card(alert, visit.locale))
+    alert = alert_reads.one(visit.url, drawn.id) or drawn
+    if (alert.state, alert.severity, alert.wrong_by) != (drawn.state, drawn.severity, drawn.wrong_by):
+        st.rerun(scope="app")
+    return [card(alert, visit.locale)]
 
 
-@st.fragment(run_every=PICTURE_REFRESH_S)
-def _proof(visit: Visit, alert_id: str) -> None:
-    with guard.calm(visit.locale):
-        alert = alert_reads.one(visit.url, alert_id)
-        if alert is None:
-            return
-        moves, trouble = alert_story.moves(visit, alert)
-        st.html(alert_story.paragraph(visit, alert, moves))
-        alert_story.picture(visit, alert, visit.now_ms())
-        st.html(el("div", alert_story.price(visit, alert, moves, trouble)))
-        st.html(evidence(alert, visit.locale))
-        st.html(el("div", alert_story.incident(visit, alert)))
+@live.part(SLOWLY)
+def _proof(visit: Visit, alert_id: str) -> Shown:
+    alert = alert_reads.one(visit.url, alert_id)
+    if alert is None:
+        return []
+    moves, trouble = alert_story.moves(visit, alert)
+    return [
+        alert_story.paragraph(visit, alert, moves),
+        *alert_story.picture(visit, alert, visit.now_ms()),
+        el("div", alert_story.price(visit, alert, moves, trouble)),
+        evidence(alert, visit.locale),
+        el("div", alert_story.incident(visit, alert)),
+    ]
 
 
-@st.fragment(run_every=PICTURE_REFRESH_S)
-def _people(visit: Visit, alert_id: str) -> None:
-    with guard.calm(visit.locale):
-        done = alert_history.history(alert_reads.trail(visit.url, alert_id), visit.locale)
-        told = alert_history.deliveries(alert_reads.deliveries(visit.url, alert_id), visit.locale)
-        st.html(el("div", el("section", done), el("section", told), class_="ut-tables"))
+@live.part(SLOWLY)
+def _people(visit: Visit, alert_id: str) -> Shown:
+    done = alert_history.history(alert_reads.trail(visit.url, alert_id), visit.locale)
+    told = alert_history.deliveries(alert_reads.deliveries(visit.url, alert_id), visit.locale)
+    return [el("div", el("section", done), el("section", told), class_="ut-tables")]
 
 
 def _link(visit: Visit, alert: Alert) -> None:

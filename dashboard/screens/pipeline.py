@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-import streamlit as st
-
-from dashboard import acting, guard, letters, pipeline_tables, reads, windows
+from dashboard import acting, guard, letters, live, pipeline_tables, reads, windows
 from dashboard.guard import store
 from dashboard.health_line import lag, milliseconds, number
 from dashboard.kept import kept
+from dashboard.live import Shown
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
 from dashboard.ranges import HOUR, Range
@@ -21,8 +20,8 @@ from dashboard.words.pipeline import Pipeline
 from undertone.trends import total
 
 NAME_LIMIT: Final = 60
-REFRESH_S: Final = 3
 SLOW_S: Final = 15
+SLOWLY: Final = 7
 VOLUME: Final = Range("6h", 6 * HOUR, 900, 300)
 
 
@@ -34,26 +33,25 @@ def draw(visit: Visit) -> None:
         letters.draw(visit)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _live(visit: Visit) -> None:
+@live.part()
+def _live(visit: Visit) -> Shown:
     say, locale = Pipeline(visit.locale.language), visit.locale
-    with guard.calm(locale):
-        health = reads.health(visit.url, visit.streams)
-        st.html(join(el("h2", say.title, class_="ut-heading"), _strip(visit, health, say)))
-        st.html(join(pipeline_tables.partitions(health, locale, say), pipeline_tables.workers(health, locale, say)))
+    health = reads.health(visit.url, visit.streams)
+    return [
+        join(el("h2", say.title, class_="ut-heading"), _strip(visit, health, say)),
+        join(pipeline_tables.partitions(health, locale, say), pipeline_tables.workers(health, locale, say)),
+    ]
 
 
-@st.fragment(run_every=SLOW_S)
-def _feeds(visit: Visit) -> None:
+@live.part(SLOWLY)
+def _feeds(visit: Visit) -> Shown:
     say, locale = Pipeline(visit.locale.language), visit.locale
-    with guard.calm(locale):
-        health, now_ms = reads.health(visit.url, visit.streams), visit.now_ms()
-        dead = el("section", pipeline_tables.dead(health, locale, say))
-        if now_ms < 0:
-            st.html(dead)
-            return
-        parts = (el("section", _volume(visit, now_ms), pipeline_tables.feeds(visit, now_ms)), dead)
-        st.html(el("div", *parts, class_="ut-tables"))
+    health, now_ms = reads.health(visit.url, visit.streams), visit.now_ms()
+    dead = el("section", pipeline_tables.dead(health, locale, say))
+    if now_ms < 0:
+        return [dead]
+    parts = (el("section", _volume(visit, now_ms), pipeline_tables.feeds(visit, now_ms)), dead)
+    return [el("div", *parts, class_="ut-tables")]
 
 
 def _volume(visit: Visit, now_ms: int) -> Html:
@@ -95,7 +93,7 @@ def _strip(visit: Visit, health: Health, say: Pipeline) -> Html:
     lagging = locale.number(sum(lags.values())) if lags else say.none
     memory = f"{_memory_bytes(visit.url) / 1e6:,.0f} MB"
     rate = locale.number(round(sum(rates), 1)) if rates else say.none
-    age = locale.age(health.age_ms) if health.updated_ms else say.none
+    age = locale.about(health.age_ms) if health.updated_ms else say.none
     tiles = (
         (say.lag, say.about_lag, lagging, say.lag_note),
         (say.rate, say.about_rate, rate, say.rate_note),

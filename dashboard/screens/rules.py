@@ -7,8 +7,9 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import acting, budget, guard, reads, rule_edit, rule_table
+from dashboard import acting, budget, guard, live, reads, rule_edit, rule_table
 from dashboard.acting import role_name
+from dashboard.live import Shown
 from dashboard.markup import Html, el, join
 from dashboard.ranges import DAY
 from dashboard.visit import Visit
@@ -17,7 +18,7 @@ from undertone.errors import InputError
 from undertone.messages import to_ms
 from undertone.rules import Rules
 
-REFRESH_S: Final = 5
+EVERY: Final = 3
 DAY_MS: Final = DAY * 1000
 
 
@@ -49,15 +50,13 @@ def _heading(visit: Visit, say: RulesWords) -> Html:
     return el("h2", say.title, el("small", note), class_="ut-heading")
 
 
-@st.fragment(run_every=REFRESH_S)
-def _table(visit: Visit, rules: Rules) -> None:
-    with guard.calm(visit.locale):
-        now_ms = visit.now_ms()
-        lately = [one for one in reads.alerts(visit.url) if now_ms - to_ms(one.fired_at) < DAY_MS]
-        st.html(rule_table.table(rules, Counter(one.rule for one in lately), visit.locale))
+@live.part(EVERY)
+def _table(visit: Visit, rules: Rules) -> Shown:
+    now_ms = visit.now_ms()
+    lately = [one for one in reads.alerts(visit.url) if now_ms - to_ms(one.fired_at) < DAY_MS]
+    return [rule_table.table(rules, Counter(one.rule for one in lately), visit.locale)]
 
 
-@st.fragment(run_every=REFRESH_S)
-def _budget(visit: Visit, rules: Rules) -> None:
-    with guard.calm(visit.locale):
-        st.html(budget.gauges(visit, rules))
+@live.part(EVERY)
+def _budget(visit: Visit, rules: Rules) -> Shown:
+    return [budget.gauges(visit, rules)]

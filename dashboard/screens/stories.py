@@ -7,10 +7,11 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import address, export, filters, guard, story_copies, story_page, story_reads
+from dashboard import address, export, filters, guard, live, story_copies, story_page, story_reads
 from dashboard.clusters import Cluster, clustered
 from dashboard.filters import Filters
 from dashboard.kept import made
+from dashboard.live import Offer, Shown
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join
 from dashboard.story_row import row
@@ -19,7 +20,7 @@ from dashboard.words.filters import FilterWords
 from dashboard.words.stories import Stories
 from undertone.messages import Evidence
 
-REFRESH_S: Final = 5
+EVERY: Final = 3
 SHOWN_AT_ONCE: Final = 25
 SHOWN: Final = 60
 QUERY_LIMIT: Final = 100
@@ -45,22 +46,26 @@ def _search(visit: Visit) -> str:
     return found
 
 
-@st.fragment(run_every=REFRESH_S)
-def _list(visit: Visit, chosen: Filters, wanted: str) -> None:
+@live.part(EVERY)
+def _list(visit: Visit, chosen: Filters, wanted: str) -> Shown:
     say, locale, now_ms = Stories(visit.locale.language), visit.locale, visit.now_ms()
-    with guard.calm(locale):
-        kept = story_reads.newest(visit.url, chosen.asked, *chosen.span.bounds_ms(now_ms), now_ms, story_reads.SEARCHED)
-        found = clustered(story_reads.matching(kept, wanted))
-        note = say.searched.format(n=sum(len(one.tellings) for one in found), of=len(kept))
-        heading = el("h2", say.title, el("small", note), class_="ut-heading")
-        if not found:
-            clear = el("a", say.clear, href=address.link("stories"), target="_self")
-            none = el("div", el("p", say.none_found if wanted else say.none), clear, class_="ut-none")
-            st.html(el("section", heading, none))
-            return
-        copies = story_copies.counts(visit, [one for each in found[:SHOWN] for one in each.tellings])
-        st.html(join(heading, _rows(found, copies, locale, address.carried())))
-        export.buttons(visit, "stories", lambda: _table([one for each in found for one in each.tellings], visit))
+    kept = story_reads.newest(visit.url, chosen.asked, *chosen.span.bounds_ms(now_ms), now_ms, story_reads.SEARCHED)
+    found = clustered(story_reads.matching(kept, wanted))
+    note = say.searched.format(n=sum(len(one.tellings) for one in found), of=len(kept))
+    heading = el("h2", say.title, el("small", note), class_="ut-heading")
+    if not found:
+        clear = el("a", say.clear, href=address.link("stories"), target="_self")
+        none = el("div", el("p", say.none_found if wanted else say.none), clear, class_="ut-none")
+        return [el("section", heading, none)]
+    copies = story_copies.counts(visit, [one for each in found[:SHOWN] for one in each.tellings])
+
+    def taken() -> export.Table:
+        return _table([one for each in found for one in each.tellings], visit)
+
+    return [
+        join(heading, _rows(found, copies, locale, address.carried())),
+        Offer(lambda: export.buttons(visit, "stories", taken)),
+    ]
 
 
 @made(most=32, same=2)

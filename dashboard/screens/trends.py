@@ -12,6 +12,7 @@ from dashboard import (
     export,
     filters,
     guard,
+    live,
     overlay,
     picked,
     ranges,
@@ -22,6 +23,7 @@ from dashboard import (
     windows,
 )
 from dashboard.filters import Filters
+from dashboard.live import Chart, Offer, Shown
 from dashboard.locale import percent, signed
 from dashboard.markup import Html, el, join
 from dashboard.trend_chart import Line, Mark, Trend
@@ -31,7 +33,7 @@ from dashboard.words.trends import Trends
 from undertone.messages import Severity, to_ms
 from undertone.trends import Counts, total
 
-REFRESH_S: Final = 5
+EVERY: Final = 3
 WEEK_S: Final = 7 * ranges.DAY
 OFFERED: Final = 300
 
@@ -75,13 +77,8 @@ def _compare(visit: Visit, chosen: Filters) -> Compared:
     return Compared(tuple(words), week)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
-    with guard.calm(visit.locale):
-        _draw_trend(visit, chosen, compared)
-
-
-def _draw_trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
+@live.part(EVERY)
+def _trend(visit: Visit, chosen: Filters, compared: Compared) -> Shown:
     say, locale = Trends(visit.locale.language), visit.locale
     now_ms = visit.now_ms(chosen.asked.streams)
     lines = _lines(visit, chosen, compared, now_ms)
@@ -90,24 +87,23 @@ def _draw_trend(visit: Visit, chosen: Filters, compared: Compared) -> None:
     notes = [say.step.format(step=locale.span(chosen.span.bar_s), zone=zone), *([say.band] if len(lines) == 1 else [])]
     step = el("small", " · ".join(notes))
     heading = el("h2", say.title, step, class_="ut-heading")
-    st.html(join(heading, _tiles(visit, chosen, counts, now_ms)))
+    head = join(heading, _tiles(visit, chosen, counts, now_ms))
     if not any(one.total_messages for line in lines for one in line.bars.values()):
         clear = el("a", FilterWords(locale.language).clear, href=address.link("trends"), target="_self")
-        st.html(el("div", el("p", say.no_trend), clear, class_="ut-none"))
-        return
+        return [head, el("div", el("p", say.no_trend), clear, class_="ut-none")]
     starts = chosen.span.starts(now_ms)
     price, trouble = overlay.price(visit.settings.prices, chosen.asked.entity, *chosen.span.bounds_ms(now_ms), locale)
     trend = Trend(starts, lines, _marks(visit, chosen, now_ms), _models(visit, chosen, now_ms), price)
     names = ", ".join(one.name for one in lines)
     alt = say.chart_alt.format(names=names, range=locale.span(chosen.span.span_s))
     option = trend_chart.drawn(trend, locale)
-    st.echarts_chart(
-        option, height=trend_chart.HEIGHT, key=picked.CHART, alt=alt, on_select=picked.take(locale, starts)
-    )
-    if trouble:
-        st.html(el("p", say.prices_unread.format(reason=trouble), class_="ut-facts"))
-    export.buttons(visit, "trends", lambda: _table(lines, say, visit))
-    picked.draw(visit, chosen, now_ms)
+    return [
+        head,
+        Chart(option, trend_chart.HEIGHT, picked.CHART, alt, picked.take(locale, starts)),
+        *([el("p", say.prices_unread.format(reason=trouble), class_="ut-facts")] if trouble else []),
+        Offer(lambda: export.buttons(visit, "trends", lambda: _table(lines, say, visit))),
+        picked.stories(visit, chosen, now_ms),
+    ]
 
 
 def _lines(visit: Visit, chosen: Filters, compared: Compared, now_ms: int) -> list[Line]:
@@ -169,10 +165,9 @@ def _tiles(visit: Visit, chosen: Filters, now: Counts, now_ms: int) -> Html:
     return el("dl", *cells, class_="ut-tiles")
 
 
-@st.fragment(run_every=REFRESH_S)
-def _rankings(visit: Visit, chosen: Filters) -> None:
-    with guard.calm(visit.locale):
-        st.html(rankings.tables(visit, chosen, visit.now_ms(chosen.asked.streams)))
+@live.part(EVERY)
+def _rankings(visit: Visit, chosen: Filters) -> Shown:
+    return [rankings.tables(visit, chosen, visit.now_ms(chosen.asked.streams))]
 
 
 def _table(lines: list[Line], say: Trends, visit: Visit) -> export.Table:

@@ -8,6 +8,7 @@ from dashboard.words import Phrase, Words
 class Units(Words):
     """Words for figures and their kinds."""
 
+    under = Phrase("under {age}", "不到{age}")
     under_a_second = Phrase("under 1 s", "不到1秒")
     seconds = Phrase("{n} s", "{n}秒")
     minutes = Phrase("{n} min", "{n}分钟")

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from dashboard import posterior, ranges
 from dashboard.ages import Age, Ages
-from dashboard.kept import RETRY_S, Keeper, made
+from dashboard.kept import RETRY_S, WHOLE_S, Keeper, made
 from dashboard.locale import Locale
 from dashboard.ranges import MOST_BARS, NAMED, cover
 from dashboard.trend_chart import Line, Mark, Trend, drawn, option
@@ -160,6 +160,23 @@ def test_what_was_read_is_kept_for_its_time_and_then_read_anew() -> None:
     assert [source.get(), source.get()] == [1, 1]
     source.now_s += 3.0
     assert source.get() == 2
+
+
+def test_what_says_that_nothing_changed_is_believed_for_a_minute_only() -> None:
+    source, mark = Source(), ["first"]
+
+    def get() -> int:
+        return source.keeper.get(URL, "kind", "key", 3.0, 8, source.read, lambda: mark[0])
+
+    assert get() == 1
+    source.now_s += 3.0
+    assert get() == 1
+    mark[0] = "second"
+    assert get() == 1
+    source.now_s += 3.0
+    assert get() == 2
+    source.now_s += WHOLE_S
+    assert get() == 3
 
 
 def test_while_the_store_is_away_the_last_value_is_shown_and_its_age_known() -> None:

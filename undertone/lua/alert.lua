@@ -14,6 +14,8 @@
 -- too: it is a retry after a lost reply, and neither sent nor recorded twice. A label is sent once, by its id. What changes
 -- no alert and makes no label leaves no record.
 --
+-- Whatever is written counts in the field changes of the watch hash, by which readers know that they need not read.
+--
 -- Returns {code, ...}:
 --    1 published; then how many labels are new
 --    0 another watcher holds the lease: nothing changed, and the caller must stop
@@ -58,6 +60,7 @@ for _, alert in ipairs(body.alerts) do
   end
 end
 if #body.alerts > 0 then
+  redis.call('HINCRBY', KEYS[2], 'changes', 1)
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -body.kept - 1)
   redis.call('EXPIRE', KEYS[3], body.alert_ttl)
   if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('EXPIRE', KEYS[4], body.alert_ttl) end
