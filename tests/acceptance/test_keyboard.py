@@ -37,9 +37,11 @@ def test_an_alert_is_opened_and_acknowledged_with_the_keyboard_alone(desk: Desk,
 
 def test_texts_are_labelled_one_key_each_and_the_labels_are_on_their_topic(desk: Desk, viewer: Viewer) -> None:
     page = viewer.open(desk.url + "models?view=labels")
-    quote = page.locator(".ut-to-label blockquote")
+    expect(page.locator(".ut-to-label blockquote")).to_be_visible()
+    # Drawn after the buttons: before they are there, nobody listens to the keys.
+    expect(page.get_by_text("0 given in this visit")).to_be_visible()
     for given, (key, sentiment) in enumerate((("1", Sentiment.NEGATIVE), ("3", Sentiment.POSITIVE)), 1):
-        expect(quote).to_be_visible()
+        expect(page.get_by_role("button", name=f"Shortcut {key}")).to_be_enabled()
         page.keyboard.press(key)
         # Long texts may look the same, cut where they are: that the next one is there is told by the count.
         expect(page.get_by_text(f"{given} given in this visit")).to_be_visible()

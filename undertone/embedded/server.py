@@ -29,6 +29,7 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 30_000)
 PORT_TRIES = 5
 POLL_S = 0.03
+START_TIMEOUT_S = 120.0  # a JVM on a machine that is busy or short of memory has taken more than a minute
 KILL_TIMEOUT_S = 10.0
 LOG_KEEP_BYTES = 16 * 1024 * 1024
 LOG_TAIL_LINES = 12
@@ -73,7 +74,7 @@ class EmbeddedServer(ABC):
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *, timeout_s: float = 60) -> str:
+    def start(self, *, timeout_s: float = START_TIMEOUT_S) -> str:
         """Start the server and return its address once it answers requests; no-op while it runs.
 
         Raises:
