@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from stream.detector import WINDOWS_S, Reading
-from stream.episode import Change, Episode, Key, See, Seen, What, alert_id, incident_id
-from stream.incidents import MEMORY_MIN, STORIES_KEPT, Member, Past, Told, group
+from stream.episode import Change, Episode, Key, See, Seen, Sighting, What, alert_id, incident_id
+from stream.incidents import MEMORY_MIN, STORIES_KEPT, Member, Past, Place, Told, group
 from stream.voices import stands
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule
@@ -112,14 +112,14 @@ class Episodes:
         return changes
 
     def _past(self, episode: Episode, see: See) -> Past:
-        stories = sorted(see(self._rules[episode.rule][1], episode.series, WIDEST_S).positions)[:STORIES_KEPT]
+        stories = see(self._rules[episode.rule][1], episode.series, WIDEST_S).first(STORIES_KEPT)
         return Past(
             name=episode.name,
             incident=episode.incident or episode.name,
             entity=episode.entity,
             begin=episode.started,
             end=episode.last_over,
-            stories=tuple(stories),
+            stories=stories,
             told=episode.told,
             whole=episode.series == WHOLE,
         )
@@ -161,8 +161,8 @@ class Episodes:
         )
         # One that a person has ended still covers: its stories are known.
         out = [episode for _, episode in sorted(self.by_key.items()) if episode.phase is not AlertState.PENDING]
-        fired: list[tuple[Episode, Reading, Seen]] = []
-        wide: dict[Key, frozenset[str]] = {}
+        fired: list[tuple[Episode, Reading, Sighting]] = []
+        wide: dict[Key, frozenset[Place]] = {}
         for episode, reading in due:
             order = self._order(episode.rule)
             mine = see(reading.rule, episode.series, reading.window_s)
@@ -184,7 +184,7 @@ class Episodes:
             out.append(episode)
         return self._tell(fired, out[: len(out) - len(fired)], wide, minute, see) if fired else []
 
-    def _left(self, episode: Episode, mine: Seen, known: dict[Key, frozenset[str]], see: See) -> float:
+    def _left(self, episode: Episode, mine: Sighting, known: dict[Key, frozenset[Place]], see: See) -> float:
         """The part of a whole stream's stories that no other alert tells; of any other series all of them."""
         if episode.series != WHOLE or not mine.positions:
             return 1.0
@@ -196,7 +196,7 @@ class Episodes:
         return len(mine.positions.difference(*told)) / len(mine.positions)
 
     def _is_critical(
-        self, episode: Episode, reading: Reading, seen: Seen, known: dict[Key, frozenset[str]], see: See
+        self, episode: Episode, reading: Reading, seen: Sighting, known: dict[Key, frozenset[Place]], see: See
     ) -> bool:
         bars = reading.rule.critical
         if reading.severity is not Severity.CRITICAL or bars is None or seen.sources < bars.sources:
@@ -206,9 +206,9 @@ class Episodes:
 
     def _tell(
         self,
-        fired: Sequence[tuple[Episode, Reading, Seen]],
+        fired: Sequence[tuple[Episode, Reading, Sighting]],
         out: Sequence[Episode],
-        wide: dict[Key, frozenset[str]],
+        wide: dict[Key, frozenset[Place]],
         minute: int,
         see: See,
     ) -> list[Change]:
@@ -232,9 +232,13 @@ class Episodes:
         everyone: tuple[Episode | Past, ...] = (*self.by_key.values(), *self.past)
         found = []
         for one in everyone:
+            if one.incident and one.incident != incident:  # most are, and to make a name takes time
+                continue
+            known = one.told
+            if known is None or (one.incident or one.name) != incident:
+                continue
             rule = one.name.split("\t")[0]
-            known = one.told if (one.incident or one.name) == incident else None
-            if known is not None and rule in self._rules and self._order(rule) <= order:
+            if rule in self._rules and self._order(rule) <= order:
                 found.append((self._order(rule), known))
         return found
 
@@ -261,7 +265,7 @@ class Episodes:
             episode.notified, episode.notified_stories, episode.untold = minute, reading.wide, quiet
         return Change(what, episode, reading, quiet)
 
-    def _stories(self, episode: Episode, known: dict[Key, frozenset[str]], see: See) -> frozenset[str]:
+    def _stories(self, episode: Episode, known: dict[Key, frozenset[Place]], see: See) -> frozenset[Place]:
         """The stories of an episode in the widest window, looked up once a look."""
         if episode.key not in known:
             known[episode.key] = see(self._rules[episode.rule][1], episode.series, WIDEST_S).positions
@@ -271,7 +275,7 @@ class Episodes:
         return self._rules[rule][0]
 
 
-def _member(episode: Episode, incident: str, stories: frozenset[str]) -> Member:
+def _member(episode: Episode, incident: str, stories: frozenset[Place]) -> Member:
     whole = episode.series == WHOLE
     return Member(episode.name, incident, episode.entity, episode.started, episode.last_over, stories, whole=whole)
 
@@ -296,9 +300,9 @@ def _likeliest(episode: Episode, out: Iterable[Episode]) -> list[Episode]:
     return sorted(out, key=lambda other: (other.entity != episode.entity) + (other.topic != episode.topic))
 
 
-def _covered(mine: frozenset[str], others: Iterable[frozenset[str]]) -> bool:
+def _covered(mine: frozenset[Place], others: Iterable[frozenset[Place]]) -> bool:
     """Whether others together have COVERED of the stories; they are asked until that is known."""
-    known: set[str] = set()
+    known: set[Place] = set()
     for stories in others if mine else ():
         known |= mine & stories
         if len(known) >= COVERED * len(mine):

@@ -47,6 +47,9 @@ SURGES = (messages.NEGATIVE_SURGE, messages.VOLUME_SURGE)
 (VOLUME_SURGE,) = (one for one in RULES if one.kind == messages.VOLUME_SURGE)
 
 
+_SEVERITIES = (None, Severity.WARNING, Severity.CRITICAL)
+
+
 class Reading(NamedTuple):
     """What one rule sees of one series at one minute, in the window where it is most unusual.
 
@@ -182,23 +185,27 @@ def look(
         negatives: Baseline of ``negative``.
         totals: Baseline of ``total``.
         shares: Usual negative share.
-        near: (rules, series) which rule asks about which series; all about all by default.
+        near: (rules, 3, series) which rule asks about which series in which windows; all about all by default. In
+            those that it does not ask about nothing stands out.
     """
     hours = overlap(minute)
     readings: list[Reading] = []
     for place, rule in enumerate(rules):
         counts, baseline = (negative, negatives) if rule.negative else (total, totals)
-        enough = counts[-1] * 2 >= rule.min_stories
-        wanted = np.flatnonzero(enough if near is None else enough & near[place])
+        asked = counts * 2 >= rule.min_stories
+        if near is not None:
+            asked &= near[place]
+        wanted = np.flatnonzero(asked.any(axis=0))
         if not len(wanted):
             continue
-        readings += _judge(rule, wanted, counts, total, negative, baseline, shares, hours)
+        readings += _judge(rule, wanted, asked[:, wanted], counts, total, negative, baseline, shares, hours)
     return readings
 
 
 def _judge(
     rule: Rule,
     wanted: Ints,
+    asked: Bools,
     counts: NDArray[np.integer],
     total: NDArray[np.integer],
     negative: NDArray[np.integer],
@@ -209,46 +216,52 @@ def _judge(
     n = counts[:, wanted].astype(np.int64)
     mean = (hours @ baseline.base[:, wanted]) * baseline.level[:, wanted]
     spread = baseline.dispersion[:, wanted]
-    p_count = np.minimum(LOOKS * count_tail(n, mean, spread), 1.0)
-    over = (n * 2 >= rule.min_stories) & (p_count <= lower_bar(rule))
-    standing = np.flatnonzero(over.any(axis=0))
-    if not len(standing):
+    p_count = np.ones(n.shape)
+    p_count[asked] = np.minimum(LOOKS * count_tail(n[asked], mean[asked], spread[asked]), 1.0)
+    over = asked & (p_count <= lower_bar(rule))
+    some = np.flatnonzero(over.any(axis=0))
+    if not len(some):
         return []
-    wanted, n, mean = wanted[standing], n[:, standing], mean[:, standing]
-    spread, p_count = spread[:, standing], p_count[:, standing]
-    all_stories, k = total[:, wanted].astype(np.int64), negative[:, wanted].astype(np.int64)
+    wanted, over, n, mean, spread, p_count = (
+        wanted[some], over[:, some], n[:, some], mean[:, some], spread[:, some], p_count[:, some],
+    )  # fmt: skip
+    of_all, k = total[:, wanted].astype(np.int64), negative[:, wanted].astype(np.int64)
     usual, precision = shares.mean[wanted], shares.precision[wanted]
-    p_share = np.stack([share_tail(k[w], all_stories[w], usual, precision) for w in range(LOOKS)])
-    warns = _holds(rule.warning, n >= rule.min_stories, p_count, p_share)
+    p_share = np.ones(n.shape)
+
+    def judge_share(cells: tuple[Ints, ...]) -> None:
+        p_share[cells] = share_tail(k[cells], of_all[cells], usual[cells[1]], precision[cells[1]])
+
+    # A share is judged where it decides something, and where it is reported.
+    may_warn = _holds(rule.warning, over & (n >= rule.min_stories), p_count, np.zeros(n.shape))
+    judge_share(np.nonzero(may_warn))
+    warns = _holds(rule.warning, may_warn, p_count, p_share)
     critical = np.zeros_like(warns) if rule.critical is None else _holds(rule.critical, warns, p_count, p_share)
 
     # Among the windows where the most severe condition holds, the most unusual one is reported.
     rank = np.where(critical, -2.0, np.where(warns, -1.0, 0.0)) * 2 + p_count
     best = rank.argmin(axis=0)
-    readings = []
-    for column, window in enumerate(best):
-        at = (window, column)
-        stories, everything = int(n[at]), int(all_stories[at])
-        severity = Severity.CRITICAL if critical[at] else Severity.WARNING if warns[at] else None
-        readings.append(
-            Reading(
-                rule=rule,
-                series=int(wanted[column]),
-                window_s=WINDOWS_S[window],
-                stories=stories,
-                total=everything,
-                expected=float(mean[at]),
-                dispersion=float(spread[at]),
-                p_count=float(p_count[at]),
-                share=int(k[at]) / everything if everything else 0.0,
-                expected_share=float(usual[column]),
-                p_share=float(p_share[at]),
-                severity=severity,
-                wide=int(n[-1, column]),
-                precision=float(precision[column]),
-            )
+    left = np.flatnonzero(~may_warn[best, np.arange(len(best))])
+    judge_share((best[left], left))
+    return [
+        Reading(
+            rule=rule,
+            series=int(wanted[at]),
+            window_s=WINDOWS_S[window],
+            stories=int(n[window, at]),
+            total=int(of_all[window, at]),
+            expected=float(mean[window, at]),
+            dispersion=float(spread[window, at]),
+            p_count=float(p_count[window, at]),
+            share=int(k[window, at]) / max(int(of_all[window, at]), 1),
+            expected_share=float(usual[at]),
+            p_share=float(p_share[window, at]),
+            severity=_SEVERITIES[int(warns[window, at]) + int(critical[window, at])],
+            wide=int(n[-1, at]),
+            precision=float(precision[at]),
         )
-    return readings
+        for at, window in enumerate(best.tolist())
+    ]
 
 
 def lower_bar(rule: Rule) -> float:

@@ -8,28 +8,59 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from stream.detector import Reading
-from stream.incidents import Told
+from stream.incidents import Place, Told
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule
 from undertone.trends import Series
 
 
-class Seen(NamedTuple):
-    """The stories behind a reading, as far as they are kept: positions, number of sources, their best tier (0: none).
+class Sighting(Protocol):
+    """The stories behind a reading, as far as they are kept. Some answers cost, so that none is had before it is asked.
 
-    ``counted`` and ``complete`` are of :func:`stream.voices.seen`.
+    Attributes:
+        positions: What names them.
+        sources: How many sources they have.
+        tier: The best tier of these, 0 for none.
+        counted: How many count once each voice has had its share; None where nobody asked whose they are.
+        complete: Whether there was room to keep more.
     """
 
-    positions: frozenset[str]
+    @property
+    def positions(self) -> frozenset[Place]: ...
+
+    @property
+    def sources(self) -> int: ...
+
+    @property
+    def tier(self) -> int: ...
+
+    @property
+    def counted(self) -> int | None: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+    def first(self, most: int) -> tuple[Place, ...]:
+        """So many of ``positions``, the first in the order of their names."""
+        ...
+
+
+class Seen(NamedTuple):
+    """A sighting of which all is known; ``counted`` and ``complete`` are of :func:`stream.voices.seen`."""
+
+    positions: frozenset[Place]
     sources: int
     tier: int = 0
     counted: int | None = None
     complete: bool = False
+
+    def first(self, most: int) -> tuple[Place, ...]:
+        return tuple(sorted(self.positions, key=str)[:most])
 
 
 class What(StrEnum):
@@ -108,7 +139,7 @@ class Change(NamedTuple):
 
 Key = tuple[str, str, str]
 """Rule, topic, entity."""
-See = Callable[[Rule, Series, int], Seen]
+See = Callable[[Rule, Series, int], Sighting]
 """Gives the stories behind a rule and series over a window of seconds; asked only where the answer decides."""
 
 

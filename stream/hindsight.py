@@ -72,7 +72,7 @@ class Hindsight(Lookout):
             _by_minute(baselines.negatives, columns),
             _by_minute(baselines.totals, columns),
             ShareBaseline(baselines.shares.mean[every], baselines.shares.precision[every]),
-            np.array([self._scope(rule)[every] for rule in self._surges]).reshape(len(self._surges), len(every)),
+            self._asked_by_minute(baselines, columns, negative, total),
         )
         by_minute: dict[int, list[Named]] = {}
         for one in found:
@@ -81,6 +81,19 @@ class Hindsight(Lookout):
             by_minute.setdefault(hour * HOUR_MIN + minute, []).append(named)
         return by_minute
 
+    def _asked_by_minute(self, baselines: usual.Baselines, columns: Ints, negative: Ints, total: Ints) -> Bools:
+        """Which rule asks about which series at which minute in which windows, (rules, 3, minutes * columns)."""
+        asked = np.zeros((len(self._surges), *negative.shape), bool)
+        for place, rule in enumerate(self._surges):
+            usually = usual.of(baselines.negatives if rule.negative else baselines.totals, columns)
+            counts = (negative if rule.negative else total).reshape(len(negative), HOUR_MIN, len(columns))
+            fewest = (rule.min_stories + 1) // 2
+            few = least(
+                detector.lower_bar(rule), fewest, lowest(usually), usually.dispersion, counts.max(axis=1, initial=0)
+            )
+            asked[place] = ((counts >= few[:, None]) & self._scope(rule)[columns]).reshape(negative.shape)
+        return asked
+
     def _bars(self, hour: int, columns: Ints, negative: Ints, total: Ints) -> list[tuple[Rule, Ints]]:
         """For each rule, from how many stories on it may warn, (3, columns)."""
         baselines = self._baselines(hour)
@@ -88,7 +101,8 @@ class Hindsight(Lookout):
         for rule in self._surges:
             usually = usual.of(baselines.negatives if rule.negative else baselines.totals, columns)
             most = np.where(self._scope(rule)[columns], negative if rule.negative else total, 0)
-            bars.append((rule, least(rule, lowest(usually), usually.dispersion, most)))
+            bar = 1.0 if rule.warning.p_count is None else rule.warning.p_count
+            bars.append((rule, least(bar, rule.min_stories, lowest(usually), usually.dispersion, most)))
         return bars
 
     def _levelled(self, fitted: usual.Fitted, hour: int) -> usual.Baselines:

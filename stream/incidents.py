@@ -16,6 +16,8 @@ import msgspec
 
 from undertone.messages import Severity
 
+Place = str | int
+"""What names a story among those of its stream: its position, or its row where all of a log is there."""
 SHARED = 0.5
 MEMORY_MIN = 360
 """An alert that ended longer ago than the widest window is long has no story in common with one that fires now."""
@@ -42,7 +44,7 @@ class Member(NamedTuple):
     entity: str
     begin: int
     end: int
-    stories: frozenset[str]
+    stories: frozenset[Place]
     place: int = 0
     whole: bool = False
 
@@ -64,7 +66,7 @@ class Past(msgspec.Struct, kw_only=True, omit_defaults=True):
     entity: str
     begin: int
     end: int
-    stories: tuple[str, ...] = ()
+    stories: tuple[Place, ...] = ()
     told: Told | None = None
     whole: bool = False
 

@@ -104,7 +104,7 @@ class Lookout(Yardstick):
             usual.of(baselines.negatives, columns),
             usual.of(baselines.totals, columns),
             ShareBaseline(baselines.shares.mean[columns], baselines.shares.precision[columns]),
-            asked[:, near],
+            np.repeat(asked[:, None, near], detector.LOOKS, axis=1),
         )
         return [(self.rings.names[columns[one.series]], one) for one in found]
 
@@ -133,15 +133,15 @@ class Lookout(Yardstick):
 
     def hush(self, pause: silent.Pause) -> list[Change]:
         """Judge a pause of the feed, by the wall clock; a pause that a message ends is over at the next look."""
-        changes = []
+        return [change for reading in self.hears(pause) for change in self._hushed(reading, pause)]
+
+    def hears(self, pause: silent.Pause) -> list[detector.Reading]:
+        """What the rules for silent feeds see of a pause; of a longer one they see no less."""
+        readings = []
         for rule in self.rules:
-            if rule.kind != FEED_SILENT or pause.minutes < (rule.warning.minutes or 0):
-                continue
-            mean, dispersion = self._feed(pause)
-            reading = silent.silent(rule, pause, mean, dispersion)
-            if reading is not None:
-                changes += self._hushed(reading, pause)
-        return changes
+            if rule.kind == FEED_SILENT and pause.minutes >= (rule.warning.minutes or 0):
+                readings.append(silent.silent(rule, pause, *self._feed(pause)))
+        return [one for one in readings if one is not None]
 
     def _hushed(self, reading: detector.Reading, pause: silent.Pause) -> list[Change]:
         key = (reading.rule.name, *WHOLE)

@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.baseline import Ints
 from stream.detector import WINDOWS_S
-from stream.episode import Seen
+from stream.episode import Sighting
 from stream.explain import EVIDENCE_SHOWN
-from stream.recording import MINUTE_MS, NEGATIVE, Recording
+from stream.incidents import Place
+from stream.recording import MINUTE_MS, Recording
 from stream.scored_log import ScoredLog
-from stream.voices import seen_of
+from stream.voices import MANY_SOURCES, complete, counted
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_BUCKET
 from undertone.messages import SENTIMENTS, Evidence
 from undertone.rules import FEED_SILENT, Rule, Rules
 from undertone.trends import Series
 
 _DAY_MIN = 1440
-_NAMED_AT_ONCE = 262_144
 
 
 class RecordedStories:
@@ -34,44 +33,21 @@ class RecordedStories:
         self._sources, names = log.sources
         self._tiers = [rules.tier(name, stream) for name in names]
         self._starts: Ints = log.published_ms // (EVIDENCE_BUCKET_S * 1000) * EVIDENCE_BUCKET_S
-        self._named: tuple[int, NDArray[np.object_]] = (0, np.zeros(0, object))
 
-    def see(self, rule: Rule, series: Series, window_s: int) -> Seen:
+    def see(self, rule: Rule, series: Series, window_s: int) -> Sighting:
         """For the state machine: which stories are behind a reading, and whose they are."""
-        rows = self.rows(rule, series, window_s)
-        own = set(self._sources[rows].tolist())
-        return seen_of(
-            self.positions(rows),
-            own_sources=len(own),
-            authors=self._log.authors[rows],
-            starts=self._starts[rows],
-            kinds=self._log.topic[rows] * len(SENTIMENTS) + self._log.sentiment[rows],
-            sources=self._sources_of_stream(),
-            tier=min((self._tiers[one] for one in own), default=0),
-            full=self._full(),
-        )
+        return _Sighting(self, self.rows(rule, series, window_s))
 
     def rows(self, rule: Rule, series: Series, window_s: int) -> Ints:
         """The messages of a log that are the kept stories of a series, as a rule looks at it."""
         if rule.kind == FEED_SILENT:
             return np.zeros(0, np.int64)
         recording, end = self._recording, (self._recording.minute + 1) * MINUTE_MS
-        rows = recording.kept_rows(recording.column(series), end - window_s * 1000, end)
-        return rows[self._log.sentiment[rows] == NEGATIVE] if rule.negative else rows
+        return recording.kept_rows(recording.column(series), end - window_s * 1000, end, negative=rule.negative)
 
-    def positions(self, rows: Ints) -> frozenset[str]:
+    def positions(self, rows: Ints) -> list[str]:
         """What names the messages of some rows, which are ascending."""
-        if not len(rows):
-            return frozenset()
-        low, high = int(rows[0]), int(rows[-1]) + 1
-        begin, names = self._named
-        if low < begin or high > begin + len(names):
-            widest = (self._recording.minute + 1) * MINUTE_MS - max(WINDOWS_S) * 1000
-            begin = min(low, int(np.searchsorted(self._log.published_ms, widest)))
-            end = min(max(high, begin + _NAMED_AT_ONCE), len(self._log))
-            names = self._log.positions(begin, end)
-            self._named = begin, names
-        return frozenset(names[rows - begin].tolist())
+        return self._log.positions(rows)
 
     def sources(self, rows: Ints) -> int:
         """How many sources the messages of some rows have."""
@@ -92,6 +68,21 @@ class RecordedStories:
         published = self._log.published_ms
         day = slice(*np.searchsorted(published, ((minute - _DAY_MIN) * MINUTE_MS, (minute + 1) * MINUTE_MS)))
         return [names[code] for code in dict.fromkeys(codes[day].tolist())]
+
+    def tier(self, rows: Ints) -> int:
+        """The best tier of the sources of some rows, 0 for none."""
+        known = any(self._tiers)
+        return min((self._tiers[one] for one in set(self._sources[rows].tolist())), default=0) if known else 0
+
+    def counted(self, rows: Ints) -> int:
+        """How many of some rows count."""
+        alone = self.sources(rows) == 1 and self._sources_of_stream() >= MANY_SOURCES
+        return counted(self._log.authors[rows], alone=alone)
+
+    def complete(self, rows: Ints) -> bool:
+        """Whether there was room for more than some rows."""
+        kinds = self._log.topic[rows] * len(SENTIMENTS) + self._log.sentiment[rows]
+        return complete(self._starts[rows], kinds, self._full())
 
     def _sources_of_stream(self) -> int:
         """Distinct sources of the stories that are kept of the whole stream in the widest window."""
@@ -126,3 +117,37 @@ class RecordedStories:
         full = np.flatnonzero(n >= EVIDENCE_PER_BUCKET)
         first, last = published[at[full]], published[at[full] + EVIDENCE_PER_BUCKET - 1]
         return list(zip(starts[full].tolist(), first.tolist(), last.tolist(), strict=True))
+
+
+class _Sighting:
+    """Of some rows, each answer worked out when it is asked for: the names of the stories are their rows."""
+
+    def __init__(self, stories: RecordedStories, rows: Ints) -> None:
+        self._stories = stories
+        self._rows = rows
+
+    @cached_property
+    def positions(self) -> frozenset[Place]:
+        return frozenset(self._rows.tolist())
+
+    @cached_property
+    def sources(self) -> int:
+        return self._stories.sources(self._rows)
+
+    @cached_property
+    def tier(self) -> int:
+        return self._stories.tier(self._rows)
+
+    @cached_property
+    def counted(self) -> int:
+        return self._stories.counted(self._rows)
+
+    @cached_property
+    def complete(self) -> bool:
+        return self._stories.complete(self._rows)
+
+    def first(self, most: int) -> tuple[Place, ...]:
+        rows = self._rows
+        if len(rows) > most:  # by what the watch calls them, so that it remembers the same ones
+            rows = rows[np.argsort(np.array(self._stories.positions(rows), object), kind="stable")[:most]]
+        return tuple(rows.tolist())

@@ -157,9 +157,9 @@ class Recording(Rings):
         low, high = first + np.searchsorted(self._published[first:last], (begin_ms, end_ms))
         return self._told_in[low:high]
 
-    def kept_rows(self, column: int, begin_ms: int, end_ms: int) -> Ints:
-        """Of these those that are kept as evidence."""
-        message, published, starts = self._kept
+    def kept_rows(self, column: int, begin_ms: int, end_ms: int, *, negative: bool = False) -> Ints:
+        """Of these those that are kept as evidence, or only those that are negative."""
+        message, published, starts = self._kept_negative if negative else self._kept
         first, last = starts[column - STREAM : column - STREAM + 2]
         low, high = first + np.searchsorted(published[first:last], (begin_ms, end_ms))
         return message[low:high]
@@ -167,7 +167,16 @@ class Recording(Rings):
     @cached_property
     def _kept(self) -> tuple[Ints, Ints, Ints]:
         """The messages that are kept as evidence by series, when they were published, and where each series begins."""
-        there = self._log.kept[self._told_in]
+        return self._of_each(self._log.kept)
+
+    @cached_property
+    def _kept_negative(self) -> tuple[Ints, Ints, Ints]:
+        """Of these those that are negative."""
+        return self._of_each(self._log.kept & (self._log.sentiment == NEGATIVE))
+
+    def _of_each(self, wanted: Bools) -> tuple[Ints, Ints, Ints]:
+        """Some messages by series, when they were published, and where each series begins."""
+        there = wanted[self._told_in]
         ends = np.concatenate([[0], np.cumsum(there)])
         return self._told_in[there], self._published[there], ends[self._starts]
 

@@ -122,13 +122,14 @@ class ScoredLog:
             for row in rows.tolist()
         ]
 
-    def positions(self, begin: int, end: int) -> NDArray[np.object_]:
-        """(end - begin,) what names each message of these rows."""
+    def positions(self, rows: Ints) -> list[str]:
+        """What names the messages of some rows, which are ascending."""
         column = self._told.get("position")
-        if column is None:
-            return np.array([_unnamed(row) for row in range(begin, end)], object)
-        given = column[begin:end].to_pylist()
-        return np.array([one or _unnamed(row) for row, one in enumerate(given, begin)], object)
+        if column is None or not len(rows):
+            return [_unnamed(row) for row in rows.tolist()]
+        around = column.slice(int(rows[0]), int(rows[-1] - rows[0]) + 1)  # so that not all of it is gone through
+        given = around.take(pa.array(rows - rows[0])).to_pylist()
+        return [one or _unnamed(row) for row, one in zip(rows.tolist(), given, strict=True)]
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:

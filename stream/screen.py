@@ -1,16 +1,14 @@
-"""From how many stories on a series may warn within an hour: what lets a backtest pass over the minutes of no account.
+"""From how many stories on a series may stand out within an hour: what a backtest passes over minutes of no account by.
 
-It is as :mod:`stream.headroom` is, for a whole hour at once and with the bar of a warning itself, under which an
-episode can go on but none begins. Pure.
+It is as :mod:`stream.headroom` is, for a whole hour at once. Pure.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stream.baseline import CountBaseline, Floats, Ints
+from stream.baseline import Bools, CountBaseline, Floats, Ints
 from stream.detector import LOOKS, count_tail, overlap
-from undertone.rules import Rule
 
 _SLACK = 1.001
 """So that a tail which rounds differently here and in the detector is looked at."""
@@ -24,24 +22,33 @@ def lowest(usual: CountBaseline) -> Floats:
     return result
 
 
-def least(rule: Rule, mean: Floats, dispersion: Floats, most: Ints) -> Ints:
-    """The fewest stories, in each window, whose count may warn; one more than ``most`` where that many do not.
+def least(bar: float, fewest: int, mean: Floats, dispersion: Floats, most: Ints) -> Ints:
+    """The fewest stories, in each window, whose count tail is at most ``bar``; more than ``most`` where none is.
 
     The tail falls with the count, so that each is found by halving.
 
     Args:
-        rule: Of the kind that counts stories.
+        bar: Largest tail that stands out.
+        fewest: Stories that are needed at least.
         mean: (3, series) the lowest expectation within the hour.
         dispersion: (3, series) as the baseline has it.
         most: (3, series) the most stories that a window holds within the hour.
     """
-    bar = 1.0 if rule.warning.p_count is None else rule.warning.p_count * _SLACK
-    low = np.full(most.shape, rule.min_stories, np.int64)
-    high: Ints = np.maximum(most + 1, low)  # never tried, and where nothing warns the answer
-    while (open_ := np.flatnonzero((low < high).ravel())).size:
-        middle = (low.flat[open_] + high.flat[open_]) // 2
-        tail = LOOKS * count_tail(middle, mean.flat[open_], dispersion.flat[open_])
-        warns = np.minimum(tail, 1.0) <= bar
-        high.flat[open_] = np.where(warns, middle, high.flat[open_])
-        low.flat[open_] = np.where(warns, low.flat[open_], middle + 1)
+    high: Ints = np.maximum(most + 1, fewest)  # never tried, and where nothing stands out the answer
+    cells = np.flatnonzero(most >= fewest)
+    cells = cells[_stands_out(bar, most.flat[cells], mean.flat[cells], dispersion.flat[cells])]
+    if not cells.size:
+        return high
+    low, top = np.full(cells.size, fewest), most.flat[cells]
+    mean, dispersion = mean.flat[cells], dispersion.flat[cells]
+    while (open_ := np.flatnonzero(low < top)).size:
+        middle = (low[open_] + top[open_]) // 2
+        stands = _stands_out(bar, middle, mean[open_], dispersion[open_])
+        top[open_] = np.where(stands, middle, top[open_])
+        low[open_] = np.where(stands, low[open_], middle + 1)
+    high.flat[cells] = top
     return high
+
+
+def _stands_out(bar: float, n: Ints, mean: Floats, dispersion: Floats) -> Bools:
+    return np.minimum(LOOKS * count_tail(n, mean, dispersion), 1.0) <= bar * _SLACK

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stream.baseline import Ints
 from stream.detector import LOOKS, SURGES, Reading, count_tail, share_tail
-from stream.episode import Seen
+from stream.episode import Seen, Sighting
 from undertone.keys import EVIDENCE_BUCKET_S, EVIDENCE_PER_SERIES
 from undertone.messages import SENTIMENTS, Evidence
 from undertone.rules import Thresholds
@@ -44,36 +44,15 @@ def seen(stories: Sequence[Evidence], *, sources: int, tier: int = 0, full: Set[
     kinds = [
         topics.setdefault(one.topic, len(topics)) * len(SENTIMENTS) + SENTIMENTS.index(one.sentiment) for one in stories
     ]
-    return seen_of(
+    own_sources = len({one.source for one in stories})
+    starts = np.array([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], np.int64)
+    return Seen(
         frozenset(one.position for one in stories),
-        own_sources=len({one.source for one in stories}),
-        authors=np.array(authors, np.int64),
-        starts=np.array([bucket(one.published_ms, EVIDENCE_BUCKET_S) for one in stories], np.int64),
-        kinds=np.array(kinds, np.int64),
-        sources=sources,
-        tier=tier,
-        full=full,
+        own_sources,
+        tier,
+        counted(np.array(authors, np.int64), alone=own_sources == 1 and sources >= MANY_SOURCES),
+        complete(starts, np.array(kinds, np.int64), full),
     )
-
-
-def seen_of(
-    positions: frozenset[str],
-    *,
-    own_sources: int,
-    authors: NDArray[np.integer],
-    starts: Ints,
-    kinds: NDArray[np.integer],
-    sources: int,
-    tier: int,
-    full: Set[int],
-) -> Seen:
-    """As :func:`seen`, of n stories that are known by their columns.
-
-    ``own_sources`` is how many sources they have, ``authors`` (n,) a number for each author, -1 for none, ``starts``
-    (n,) the beginning of the five minutes of each in seconds, and ``kinds`` (n,) a number for each topic and sentiment.
-    """
-    alone = own_sources == 1 and sources >= MANY_SOURCES
-    return Seen(positions, own_sources, tier, counted(authors, alone=alone), complete(starts, kinds, full))
 
 
 def counted(authors: NDArray[np.integer], *, alone: bool) -> int:
@@ -97,7 +76,7 @@ def complete(starts: Ints, kinds: NDArray[np.integer], full: Set[int] = frozense
     return bool((n < EVIDENCE_PER_SERIES).all()) and full.isdisjoint(starts.tolist())
 
 
-def counting(reading: Reading, found: Seen) -> int:
+def counting(reading: Reading, found: Sighting) -> int:
     """How many of a reading's stories count, once each voice has had its share.
 
     Where nothing is kept of them, or nobody asked whose they are, all do.
@@ -110,7 +89,7 @@ def counting(reading: Reading, found: Seen) -> int:
     return reading.stories * found.counted // kept
 
 
-def stands(reading: Reading, found: Seen, *, bars: Thresholds | None = None, left: float = 1.0) -> bool:
+def stands(reading: Reading, found: Sighting, *, bars: Thresholds | None = None, left: float = 1.0) -> bool:
     """Whether it still rings with the stories that count, and comes from the sources that its rule demands.
 
     Args:
