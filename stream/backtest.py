@@ -3,8 +3,8 @@
 It gives what a look at every minute gives, and is quick because most minutes change nothing: hours in which no series
 can stand out are passed over, and in the others only the series that can are counted minute by minute.
 
-All messages are there before the first look, so that none is late. Rules of the kind ``feed-silent`` go by the clock on
-the wall and do not ring here.
+All messages are there before the first look, so that none is late. Rules of the kind ``feed-silent``, which go by the
+clock on the wall, ring as if each message had come when it was published (:mod:`stream.pauses`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from stream.baseline import Ints
 from stream.episode import Change, Key, What, incident_id
 from stream.explain import explain, is_news
 from stream.hindsight import Hindsight
+from stream.pauses import Pauses
 from stream.recorded_stories import RecordedStories
 from stream.recording import HOUR_MIN, MINUTE_MS, Recording
 from stream.rings import KEPT_H
 from stream.scored_log import ScoredLog
 from stream.takeover import takeovers
 from undertone.messages import Alert, Severity, from_ms
-from undertone.rules import Rules
+from undertone.rules import FEED_SILENT, Rules
 
 TAIL_MIN = 360
 """Minutes that are looked at after the last message: until then its widest window holds something."""
@@ -115,6 +116,9 @@ class _Walk:
         self._stream = stream
         self._ringing: dict[Key, Ringing] = {}
         self._versions = _versions(log)
+        silences = [one for one in rules.rules if one.kind == FEED_SILENT and stream in one.streams]
+        shortest = min((one.warning.minutes or 1 for one in silences), default=1)
+        self._pauses = Pauses(log.published_ms if silences else log.published_ms[:0], shortest)
 
     def hour(self, hour: int, end: int) -> None:
         """Look at the minutes of an hour, up to ``end``."""
@@ -129,6 +133,16 @@ class _Walk:
                 self.recording.at(minute)
                 for change in lookout.look(minute, self._stories.see):
                     self._take(minute, change)
+            self._listen(minute)
+
+    def _listen(self, minute: int) -> None:
+        """Judge the pause after a minute, if there is one."""
+        told = self._pauses.after(minute)
+        if not told or not self._lookout.hears(told[-1]):
+            return
+        for one in told:
+            for change in self._lookout.hush(one):
+                self._take(one.begin + one.minutes, change)
 
     def _take(self, minute: int, change: Change) -> None:
         if not is_news(change):

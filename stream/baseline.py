@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 
 DAY_H = 24
 WEEK_H = 168
+DAYS = WEEK_H // DAY_H
 HISTORY_H = 4 * WEEK_H
 RECENT_H = DAY_H + 6
 """Hours that the level needs: a day before the widest window begins."""
@@ -107,7 +108,8 @@ def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, de
     * rate: Gamma-Poisson posterior mean (a + N) / (b + T), with the prior of its kind by moments (Robbins 1956;
       Gelman et al., Bayesian Data Analysis, §2.6). N = 0, T = 0 gives the pooled rate: the cold start.
     * profile: hour of day, then hour of week within it, each a Gamma-Poisson factor (κ + N) / (κ + E) that is
-      shrunk to the pooled profile; N and E are divided by 1 + αμ, since dispersed hours tell less.
+      shrunk to the pooled profile; N and E are divided by 1 + αμ, since dispersed hours tell less. The pooled profile
+      has the days of the week between the two (:func:`_by_day`).
     * level: (k + N₂₄) / (k + E₂₄) over the 24 hours before the window.
 
     The dispersion is the moment estimate Σ((x-μ)² - μ) / Σμ² (Cameron & Trivedi, Regression Analysis of Count Data,
@@ -219,11 +221,33 @@ def _pooled_profile(counts: Floats, seen: Floats) -> Floats:
     """Relative rate by hour of week, (168,), with mean about 1, of the whole stream."""
     rate = counts.sum() / max(seen.sum(), 1.0)
     n, hours = counts.reshape(-1, WEEK_H).sum(axis=0), seen.reshape(-1, WEEK_H).sum(axis=0)
-    expected = rate * hours
-    by_day = _factor(_daily(n), _daily(expected))
-    daily = np.tile(by_day, WEEK_H // DAY_H)
-    profile: Floats = daily * _factor(n, expected * daily)
+    daily = np.tile(_factor(_daily(n), _daily(rate * hours)), DAYS)
+    days = (-1, DAYS, DAY_H)
+    expected = rate * seen * np.tile(daily, len(seen) // WEEK_H)
+    by_day = _by_day(counts.reshape(days).sum(axis=2), expected.reshape(days).sum(axis=2))
+    shape = daily * np.repeat(by_day, DAY_H)
+    profile: Floats = shape * _factor(n, rate * hours * shape)
     return profile
+
+
+def _by_day(n: Floats, expected: Floats) -> Floats:
+    """Relative rate by day of week, (7,), from the stories of each day and those of a day like any other, (weeks, 7).
+
+    The means r of the days are shrunk to 1 by τ² / (τ² + σ²), as in a random-effects model (Efron & Morris 1975,
+    Journal of the American Statistical Association 70): σ² is how unsure each is, from how days of one name differ, and
+    τ² by how much more they differ from each other. With a prior for σ² nothing is learnt from one week. Hours of week
+    alone, a handful of stories each, would take a weekend for half a week day, and the level of the day after it would
+    be too low.
+    """
+    whole = max(float(expected.max(initial=0)), 1e-9)
+    known = expected.sum(axis=0) / whole  # days of each name
+    ratio = np.where(known > 0, n.sum(axis=0) / np.maximum(expected.sum(axis=0), 1e-9), 1.0)
+    prior = DAYS * (DEFAULT_DISPERSION + 1 / whole)
+    spread = (((n - expected * ratio) / whole) ** 2).sum() + prior
+    unsure = spread / max(known.sum(), DAYS) / np.maximum(known, 1e-9)
+    apart = max(float(((ratio - 1) ** 2).sum() / (DAYS - 1) - unsure.mean()), 0.0)
+    by_day: Floats = 1 + apart / (apart + unsure) * (ratio - 1)
+    return by_day
 
 
 def _own_profile(x: Floats, expected: Floats, pooled: Floats) -> tuple[Floats, Floats]:
@@ -241,7 +265,7 @@ def _own_profile(x: Floats, expected: Floats, pooled: Floats) -> tuple[Floats, F
 
 
 def _shape(n: Floats, expected: Floats, pooled: Floats, weeks: int) -> Floats:
-    days = (WEEK_H // DAY_H, DAY_H, -1)
+    days = (DAYS, DAY_H, -1)
     by_day, e_by_day = n.reshape(days), expected.reshape(days)
     daily = _factor(by_day.sum(axis=0), e_by_day.sum(axis=0), weeks * days[0])
     shape = daily * _factor(by_day, e_by_day * daily, weeks)
@@ -257,7 +281,7 @@ def _factor(n: Floats, expected: Floats, hours: float = math.inf) -> Floats:
 
 
 def _daily(by_week: Floats) -> Floats:
-    result: Floats = by_week.reshape(WEEK_H // DAY_H, DAY_H, *by_week.shape[1:]).sum(axis=0)
+    result: Floats = by_week.reshape(DAYS, DAY_H, *by_week.shape[1:]).sum(axis=0)
     return result
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import defaultdict
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,12 +17,13 @@ from stream.evidence import EvidenceMemory, behind
 from stream.explain import is_news
 from stream.lookout import Lookout
 from stream.scored_log import ScoredLog, from_table
+from stream.silent import pause
 from stream.takeover import takeovers
 from stream.voices import seen
 from undertone.errors import InputError
 from undertone.keys import EVIDENCE_BUCKET_S
 from undertone.messages import SENTIMENTS, Evidence
-from undertone.rules import Rule, Rules
+from undertone.rules import FEED_SILENT, Rule, Rules, Thresholds
 from undertone.trends import Counts, Series, bucket
 
 MINUTE_MS = 60_000
@@ -31,7 +34,7 @@ ENTITIES = ("ACME", "BUST", "CALM", "DULL")
 
 
 def invented(seed: int, days: int = 6) -> pa.Table:
-    """Scored messages at the rates of day and night, with surges, copies, authors and a new model on the way."""
+    """Scored messages at the rates of day and night, with surges, copies, authors, a silence and a new model."""
     draw = np.random.default_rng(seed)
     times = [
         START_MS + hour * HOUR_MS + int(at)
@@ -41,7 +44,9 @@ def invented(seed: int, days: int = 6) -> pa.Table:
     surges = {int(START_MS + (day + draw.random()) * 24 * HOUR_MS): ENTITIES[day % 4] for day in range(1, days)}
     bursts = [(at + int(late), who) for at, who in surges.items() for late in draw.integers(0, 30 * MINUTE_MS, 14)]
     rows = []
-    for number, (at, who) in enumerate(sorted([(at, "") for at in times] + bursts)):
+    silence = START_MS + (days * 24 - 16) * HOUR_MS  # from eight in the morning of the last day on
+    told = [one for one in sorted([(at, "") for at in times] + bursts) if not 0 <= one[0] - silence < 6 * HOUR_MS]
+    for number, (at, who) in enumerate(told):
         about = [who] if who else [one for one in ENTITIES if draw.random() < 0.25]
         copy = number > 50 and draw.random() < 0.1
         rows.append(
@@ -73,6 +78,7 @@ class MinuteByMinute:
         self.hours: dict[int, dict[Series, Counts]] = defaultdict(dict)
         self.versions: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self.evidence: list[Evidence] = []
+        self.times: list[int] = log.published_ms.tolist()
         memory = EvidenceMemory()
         for row, one in enumerate(log.evidence(np.arange(len(log)), "comments")):
             place = SENTIMENTS.index(one.sentiment)
@@ -108,6 +114,18 @@ class MinuteByMinute:
             lookout.minute(minute, self.minutes.get(minute, {}))
             self._end_ms = (minute + 1) * MINUTE_MS
             found += [(minute, change) for change in lookout.look(minute, self.see) if is_news(change)]
+            found += self.silent(lookout, bisect(self.times, self._end_ms - 1), minute)
+        return found
+
+    def silent(self, lookout: Lookout, told: int, minute: int) -> list[tuple[int, Change]]:
+        """What the clock says once each minute, after the last message of this one, until the next one comes."""
+        found: list[tuple[int, Change]] = []
+        if 0 < told < len(self.times) and self.times[told - 1] // MINUTE_MS == minute:
+            newest = self.times[told - 1]
+            for clock in range(newest, self.times[told] + 1, MINUTE_MS):
+                paused = pause(newest, newest, clock)
+                assert paused is not None
+                found += [(paused.begin + paused.minutes, change) for change in lookout.hush(paused)]
         return found
 
 
@@ -134,9 +152,11 @@ def rung(ringing: Ringing) -> tuple[object, ...]:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_backtest_finds_what_a_look_at_every_minute_finds(seed: int) -> None:
     log = from_table(invented(seed))
-    rules = Rules.shipped()
+    silent = Rule(name="silent", kind="feed-silent", warning=Thresholds(minutes=60, p_count=1e-2))
+    rules = msgspec.structs.replace(Rules.shipped(), rules=(*Rules.shipped().rules[:-1], silent))
     found = backtest(log, rules, stream="comments")
     assert len(found) >= 3
+    assert FEED_SILENT in {one.alert.kind for one in found}
     assert sorted(map(rung, found), key=str) == sorted(told_of(log, rules), key=str)
 
 

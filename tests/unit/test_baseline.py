@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.baseline import HISTORY_H, RECENT_H, WEEK_H, CountBaseline, Floats, fit_counts, fit_shares
+from stream.baseline import DAY_H, HISTORY_H, RECENT_H, WEEK_H, CountBaseline, Fit, Floats, fit_counts, fit_shares
 from stream.detector import count_tail, overlap
 
 NO_HOURS = np.zeros((HISTORY_H, 1), bool)
@@ -48,6 +48,34 @@ def test_the_hour_of_day_is_learnt() -> None:
     fit = fit_counts(counts, np.ones_like(counts, bool), kinds, pooled=counts.sum(axis=1), default_rate=1.0)
     assert fit.base[5].mean() > 10 * fit.base[6].mean()
     assert fit.base[5 + 24].mean() == pytest.approx(20.0, rel=0.2)
+
+
+def weekly(seed: int, weeks: int = 4) -> Floats:
+    """One series, 3 stories an hour and .6 on the last two days of each week; of ``weeks`` alone anything is known."""
+    rate = np.where(np.arange(HISTORY_H) % WEEK_H < 5 * DAY_H, 3.0, 0.6)
+    counts = np.random.default_rng(seed).poisson(rate)[:, None].astype(float)
+    counts[: HISTORY_H - weeks * WEEK_H] = 0
+    return counts
+
+
+def test_days_on_which_little_is_told_are_learnt_and_do_not_lower_what_is_expected_of_the_next() -> None:
+    fits = [fit_of(weekly(seed)) for seed in range(10)]
+    days = np.mean([fit.base[:, 0].reshape(7, DAY_H).mean(axis=1) for fit in fits], axis=0)
+    assert days[:5] == pytest.approx([3.0] * 5, rel=0.1)
+    assert days[5:] == pytest.approx([0.6] * 2, rel=0.3)
+    after = [fit.now(0, weekly(seed)[-RECENT_H:], ALL_HOURS[-RECENT_H:]) for seed, fit in enumerate(fits)]
+    assert np.mean([one.expected(WHOLE_HOUR)[1] for one in after]) == pytest.approx(3.0, rel=0.1)
+
+
+def test_one_week_does_not_tell_which_days_are_busy() -> None:
+    counts = weekly(1, weeks=1)[-WEEK_H:]
+    days = fit_of(counts).base[:, 0].reshape(7, DAY_H).mean(axis=1)
+    assert days[5:].mean() > 0.4 * days[:5].mean()
+
+
+def fit_of(counts: Floats) -> Fit:
+    kinds = np.zeros(counts.shape[1], np.int64)
+    return fit_counts(counts, np.ones_like(counts, bool), kinds, pooled=counts.sum(axis=1), default_rate=1.0)
 
 
 def test_now_uses_the_slot_of_the_hour_it_is_asked_for() -> None:
