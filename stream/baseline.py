@@ -55,8 +55,8 @@ class CountBaseline:
     """Negative binomial expectation of each series' stories, for windows that end in the watched hour.
 
     ``base`` is stories an hour, (7, series): row ``j`` is the hour ``j`` before the watched one, before the level.
-    ``level`` multiplies it, and ``dispersion`` is α of variance = μ + αμ²; both (3, series), one row each for
-    windows of 15 minutes, 1 hour and 6 hours.
+    ``level`` multiplies it, and ``dispersion`` is α of variance = μ + αμ², what is not known of the level included;
+    both (3, series), one row each for windows of 15 minutes, 1 hour and 6 hours.
     """
 
     base: Floats
@@ -74,7 +74,10 @@ class CountBaseline:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The slow part of a baseline: ``base``, (168, series), slot 0 being the hour fitted for, and ``dispersion``."""
+    """The slow part of a baseline: ``base``, (168, series), slot 0 being the hour fitted for, and ``dispersion``.
+
+    The dispersion is without what is not known of the level, which :meth:`now` adds.
+    """
 
     base: Floats
     dispersion: Floats
@@ -88,8 +91,9 @@ class Fit:
         """
         slots = (later - RECENT_H + np.arange(RECENT_H + 1)) % WEEK_H
         base = self.base[slots]
-        level = _level(counts * usable, base[:-1] * usable)
-        return CountBaseline(base[:-8:-1], np.stack([level[-2], level[-2], level[-7]]), self.dispersion)
+        level, unsure = _level(counts * usable, base[:-1] * usable)
+        ends = [-2, -2, -7]
+        return CountBaseline(base[:-8:-1], level[ends], self.dispersion + unsure[ends])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,11 @@ def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, de
     * profile: hour of day, then hour of week within it, each a Gamma-Poisson factor (κ + N) / (κ + E) that is
       shrunk to the pooled profile; N and E are divided by 1 + αμ, since dispersed hours tell less. The pooled profile
       has the days of the week between the two (:func:`_by_day`).
-    * level: (k + N₂₄) / (k + E₂₄) over the 24 hours before the window.
+    * level: (k + N₂₄) / (k + E₂₄) over the 24 hours before the window. Its posterior variance, 1 / (k + N₂₄) of its
+      square, is added to the dispersion of the hour: after a quiet day less is known than after a busy one.
 
-    The dispersion is the moment estimate Σ((x-μ)² - μ) / Σμ² (Cameron & Trivedi, Regression Analysis of Count Data,
-    §3.3) of residuals from the profile of the *other* weeks and the level of the day before, since those from a profile
+    The dispersion is the moment estimate Σ((x-μ)² - μ - vμ²) / Σμ² (Cameron & Trivedi, Regression Analysis of Count
+    Data, §3.3), v being that variance, of residuals from the profile of the *other* weeks and the level of the day before, since those from a profile
     that has learnt the same hours are too small; shrunk to that of its kind; at 6 h of six-hour sums, and at 15 minutes
     extrapolated along the power law between the two, since history is kept by the hour. The posterior variance
     of the rate, 1 / (a + N), is added: the predictive distribution of a Gamma-Poisson is negative binomial.
@@ -164,9 +169,9 @@ def _block(counts: Floats, usable: Bools, rate: Floats, profile: Floats) -> _Blo
     weeks = len(counts) // WEEK_H
     own, others = _own_profile(x, np.tile(profile, weeks)[:, None] * weight * rate, profile)
     mean = rate * others * weight
-    level = _level(x, mean)
-    spread_1h = _moments(x, mean * level[:-1], weight)
-    spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], _sixes(weight) == 6)
+    level, unsure = _level(x, mean)
+    spread_1h = _moments(x, mean * level[:-1], unsure[:-1], weight)
+    spread_6h = _moments(_sixes(x), _sixes(mean) * level[:-1:6], unsure[:-1:6], _sixes(weight) == 6)
     return _Block(rate * own, (np.stack(spread_1h), np.stack(spread_6h)))
 
 
@@ -299,11 +304,10 @@ def _rate_prior(n: Floats, exposure: Floats, kinds: Ints, default_rate: float) -
     return shape, mean
 
 
-def _level(x: Floats, mean: Floats) -> Floats:
-    """Level factor before each row and after the last, (rows + 1, series)."""
+def _level(x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """Level factor before each row and after the last, and its squared coefficient of variation, (rows + 1, series)."""
     recent, usual = _trailing(x), _trailing(mean)
-    level: Floats = (LEVEL_PRIOR + recent) / (LEVEL_PRIOR + usual)
-    return level
+    return (LEVEL_PRIOR + recent) / (LEVEL_PRIOR + usual), 1 / (LEVEL_PRIOR + recent)
 
 
 def _trailing(values: Floats) -> Floats:
@@ -320,10 +324,10 @@ def _sixes(values: Floats) -> Floats:
     return result
 
 
-def _moments(x: Floats, mean: Floats, weight: Floats | Bools) -> tuple[Floats, Floats]:
+def _moments(x: Floats, mean: Floats, unsure: Floats, weight: Floats | Bools) -> tuple[Floats, Floats]:
     """Numerator and denominator of the moment estimate of dispersion, one each for every series."""
-    residual = x - mean
-    return ((residual * residual - mean) * weight).sum(axis=0), (mean * mean * weight).sum(axis=0)
+    residual, square = x - mean, mean * mean
+    return ((residual * residual - mean - unsure * square) * weight).sum(axis=0), (square * weight).sum(axis=0)
 
 
 def _shrunk(moments: Floats, kinds: Ints) -> Floats:

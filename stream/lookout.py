@@ -29,6 +29,8 @@ MASK_H = 24
 """An episode that lasts longer than this is the new normal, and is learnt."""
 LEAST_KNOWN_H = 3
 """Hours of a stream that must be known before surges are looked for: what is usual in its first is a guess."""
+LEAST_HEARD_H = DAY_H
+"""Hours that must be known before silences are: the first night of a feed is no news."""
 
 Named = tuple[Series, detector.Reading]
 
@@ -137,6 +139,8 @@ class Lookout(Yardstick):
 
     def hears(self, pause: silent.Pause) -> list[detector.Reading]:
         """What the rules for silent feeds see of a pause; of a longer one they see no less."""
+        if self._now(pause.begin // 60).known < LEAST_HEARD_H:
+            return []
         readings = []
         for rule in self.rules:
             if rule.kind == FEED_SILENT and pause.minutes >= (rule.warning.minutes or 0):
@@ -198,14 +202,19 @@ class Lookout(Yardstick):
         self._gone += [one for one in known if one.rule not in names]
         return Episodes(self.rules, known, past)
 
+    def _now(self, hour: int) -> usual.Fitted:
+        """What was fitted and holds now, since the hours that a later fit would be of are not all written yet."""
+        return self._fitted or self._slow(hour)
+
     def _feed(self, pause: silent.Pause) -> tuple[float, float]:
-        """Stories expected of the whole stream in a pause, and their dispersion, the widest of the three windows'."""
+        """Stories expected of the whole stream in a pause, and their dispersion, the widest of the windows'."""
         hour, minute = divmod(pause.begin, 60)
-        # What holds now, since the hours that a later fit would be of are not all written yet.
-        fitted = self._fitted or self._slow(hour)
+        fitted = self._now(hour)
         stream, known = self._stream_before(hour)
-        mean = silent.expected(fitted.feed, hour - fitted.hour, stream, known, minute=minute, minutes=pause.minutes)
-        return mean, float(fitted.feed.dispersion.max())
+        mean, unsure = silent.expected(
+            fitted.feed, hour - fitted.hour, stream, known, minute=minute, minutes=pause.minutes
+        )
+        return mean, float(fitted.feed.dispersion.max()) + unsure
 
     def _shifted(self, hour: int) -> list[Named]:
         found: list[Named] = []

@@ -172,6 +172,11 @@ class Rings:
         self._silent |= dict.fromkeys(new, at + 1)
         return new
 
+    def hushed(self, hour: int, hours: int) -> Bools:
+        """Which of the ``hours`` before ``hour`` count as unknown in it because the feed was silent, chronological."""
+        silent = [one for one, since in self._silent.items() if since <= hour]
+        return np.isin(np.arange(hour - hours, hour), silent)
+
     def compact(self) -> Ints | None:
         """Where CROWDED places are taken, forget series without a story in history or windows, then the stalest.
 
@@ -260,8 +265,7 @@ class Rings:
             return np.zeros(len(wanted), bool)
         rows = wanted % KEPT_H
         known: Bools = self._seen[rows] & (self._hour_of_row[rows] == wanted) & (wanted >= begin)
-        silent = [one for one, since in self._silent.items() if since <= hour]
-        return known & ~np.isin(wanted, silent) if silent else known
+        return known & ~self.hushed(hour, len(wanted)) if self._silent else known
 
     def _has_place(self, series: Series) -> bool:
         if len(self.names) < MOST_SERIES or series in self._columns:

@@ -45,28 +45,36 @@ def pause(newest_ms: int, arrived_ms: int, now_ms: int) -> Pause | None:
 def fit_feed(counts: Floats, usable: Bools, *, default_rate: float) -> Fit:
     """The baseline of a whole stream, as :func:`stream.baseline.fit_counts` makes it, but for its quiet hours.
 
-    Shrinking raises the hours of week in which next to nothing comes, which does no harm to a test for many stories;
-    one for none takes them as they were: an hour's expectation is at most (N + c·μ) / (T + c) of its own N stories in
-    T hours, c being SLOT_PRIOR_H and μ what was fitted.
+    Shrinking raises the hours in which next to nothing comes, which does no harm to a test for many stories; one for
+    none takes them as they were: what is expected of an hour of day, and then of an hour of week, is at most
+    (N + c·μ) / (T + c) of its own N stories in T hours, c being SLOT_PRIOR_H and μ what was fitted.
 
     Args:
         counts: (hours,) stories of the stream, whole weeks, chronological.
-        usable: (hours,) False where an hour is not known.
+        usable: (hours,) False where an hour is not known; one in which the feed was silent is.
         default_rate: Stories an hour while nothing is known.
     """
     fit = fit_counts(counts[:, None], usable[:, None], np.zeros(1, np.int64), pooled=counts, default_rate=default_rate)
-    by_slot = (-1, WEEK_H)
-    n = (counts * usable).reshape(by_slot).sum(axis=0)
-    hours = usable.reshape(by_slot).sum(axis=0)
-    own = (n[:, None] + SLOT_PRIOR_H * fit.base) / (hours[:, None] + SLOT_PRIOR_H)
-    return Fit(np.minimum(fit.base, own), fit.dispersion)
+    n = (counts * usable).reshape(-1, WEEK_H).sum(axis=0)[:, None]
+    hours = usable.reshape(-1, WEEK_H).sum(axis=0)[:, None]
+    base = _at_most(fit.base, n, hours, DAY_H)
+    return Fit(_at_most(base, n, hours, WEEK_H), fit.dispersion)
 
 
-def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int, minutes: int) -> float:
-    """Stories of the whole stream that were to be expected in a pause.
+def _at_most(base: Floats, n: Floats, hours: Floats, period: int) -> Floats:
+    """``base`` where the stories of the hours that return after a period bear it out, else less; (168, 1) all."""
+    told, usual = (one.reshape(-1, period).sum(axis=0) for one in (n, base * hours))
+    spare = SLOT_PRIOR_H * base.reshape(-1, period).mean(axis=0)
+    part = np.minimum((told + spare) / (usual + spare), 1.0)
+    result: Floats = base * np.tile(part, WEEK_H // period)[:, None]
+    return result
+
+
+def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int, minutes: int) -> tuple[float, float]:
+    """Stories of the whole stream that were to be expected in a pause, and the squared coefficient of their variation.
 
     The level is the lower of those of the last day and of the last six hours: on a holiday, which the profile does
-    not know, it falls within hours.
+    not know, it falls within hours. What is not known of it is all that the variation is of.
 
     Args:
         fit: From :func:`fit_feed`.
@@ -78,13 +86,14 @@ def expected(fit: Fit, later: int, counts: Floats, usable: Bools, *, minute: int
     """
     before = fit.base[(later - RECENT_H + np.arange(RECENT_H)) % WEEK_H, 0] * usable
     seen = counts * usable
-    level = min(
-        (LEVEL_PRIOR + seen[-hours:].sum()) / (LEVEL_PRIOR + before[-hours:].sum()) for hours in (_RECENT_H, DAY_H)
+    level, n = min(
+        ((LEVEL_PRIOR + seen[-hours:].sum()) / (LEVEL_PRIOR + before[-hours:].sum()), seen[-hours:].sum())
+        for hours in (_RECENT_H, DAY_H)
     )
     end = minute + minutes
     hours = np.arange(-(-end // 60))
     parts = np.clip(np.minimum(end, (hours + 1) * 60) - np.maximum(minute, hours * 60), 0, None) / 60
-    return float(parts @ fit.base[(later + hours) % WEEK_H, 0] * level)
+    return float(parts @ fit.base[(later + hours) % WEEK_H, 0] * level), float(1 / (LEVEL_PRIOR + n))
 
 
 def nothing(mean: float, dispersion: float) -> float:

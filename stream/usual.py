@@ -115,11 +115,17 @@ class Fitting:
     """A fit that is made in steps of about a second for 10,000 series, and is the same however they are spread."""
 
     def __init__(
-        self, hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]
+        self,
+        hour: int,
+        history: History,
+        kinds: Ints,
+        takeovers: Sequence[Takeover],
+        days: Collection[int],
+        hushed: Bools | None = None,
     ) -> None:
         """The arguments are those of :func:`fit`."""
         self.hour = hour
-        self._steps = _fitting(hour, history, kinds, takeovers, days)
+        self._steps = _fitting(hour, history, kinds, takeovers, days, hushed)
         self._fitted: Fitted | None = None
 
     def step(self) -> bool:
@@ -139,7 +145,14 @@ class Fitting:
         return self._fitted
 
 
-def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]) -> Fitted:
+def fit(
+    hour: int,
+    history: History,
+    kinds: Ints,
+    takeovers: Sequence[Takeover],
+    days: Collection[int],
+    hushed: Bools | None = None,
+) -> Fitted:
     """Fit the slow part of the baselines.
 
     Args:
@@ -148,12 +161,18 @@ def fit(hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover],
         kinds: (series,) TOPIC, ENTITY or BOTH.
         takeovers: Where a new model began, in order of time.
         days: The lengths of stretches that rules look at.
+        hushed: (hours,) which of the unknown hours are so because the feed was silent; none by default.
     """
-    return Fitting(hour, history, kinds, takeovers, days).finish()
+    return Fitting(hour, history, kinds, takeovers, days, hushed).finish()
 
 
 def _fitting(
-    hour: int, history: History, kinds: Ints, takeovers: Sequence[Takeover], days: Collection[int]
+    hour: int,
+    history: History,
+    kinds: Ints,
+    takeovers: Sequence[Takeover],
+    days: Collection[int],
+    hushed: Bools | None,
 ) -> Generator[None, None, Fitted]:
     negative, total, usable = history
     topics = (kinds == TOPIC).astype(np.float64)
@@ -169,7 +188,9 @@ def _fitting(
     yield
     shares = fit_shares(negative, total, usable, kinds)
     yield
-    feed = fit_feed(stream, np.asarray(usable.any(axis=1)), default_rate=DEFAULT_STORIES_H)
+    heard = np.asarray(usable.any(axis=1))
+    # What a feed is silent in every night is no news the next night, though other series learn nothing from it.
+    feed = fit_feed(stream, heard if hushed is None else heard | hushed, default_rate=DEFAULT_STORIES_H)
     stretches = {length: fit_days(negative, total, usable, kinds, days=length) for length in days}
     return Fitted(hour, known, len(kinds), negatives, totals, shares, feed, stretches, tuple(takeovers), conversions)
 

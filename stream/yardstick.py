@@ -99,7 +99,8 @@ class Yardstick:
         where[columns] = np.arange(len(columns))
         takeovers = [one for one in self._takeovers if at - HISTORY_H < one.hour < at]
         history = self.rings.history(at, columns=columns)
-        self._fitting = usual.Fitting(at, history, self.rings.kinds[columns], takeovers, self._days), where
+        hushed = self.rings.hushed(at, len(history[0]))
+        self._fitting = usual.Fitting(at, history, self.rings.kinds[columns], takeovers, self._days, hushed), where
 
     def _take(self) -> usual.Fitted:
         """What was begun on, finished."""

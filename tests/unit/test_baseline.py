@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.baseline import DAY_H, HISTORY_H, RECENT_H, WEEK_H, CountBaseline, Fit, Floats, fit_counts, fit_shares
+from stream.baseline import (
+    DAY_H,
+    HISTORY_H,
+    LEVEL_PRIOR,
+    RECENT_H,
+    WEEK_H,
+    CountBaseline,
+    Fit,
+    Floats,
+    fit_counts,
+    fit_shares,
+)
 from stream.detector import count_tail, overlap
 
 NO_HOURS = np.zeros((HISTORY_H, 1), bool)
@@ -93,6 +104,13 @@ def test_a_day_that_is_twice_as_busy_raises_the_expectation() -> None:
     counts[-30:, 0] *= 2
     expected = baseline(counts).expected(WHOLE_HOUR)[1]
     assert 1.6 * expected[1] < expected[0] < 2.2 * expected[1]
+
+
+def test_after_a_quiet_day_less_is_known_of_the_level_than_after_a_busy_one() -> None:
+    counts = np.random.default_rng(6).poisson(2.0, (HISTORY_H, 2)).astype(float)
+    counts[-RECENT_H:] = [0.0, 8.0]
+    quiet, busy = baseline(counts).dispersion[1]
+    assert quiet - busy == pytest.approx(1 / LEVEL_PRIOR - 1 / (LEVEL_PRIOR + 24 * 8), rel=0.2)
 
 
 def test_a_masked_alert_period_does_not_raise_the_expectation() -> None:

@@ -209,6 +209,19 @@ def test_the_hours_of_a_silence_are_not_taken_for_quiet_ones() -> None:
     assert usable == [False, True]
 
 
+def test_a_feed_that_is_silent_every_night_is_told_of_once_at_most() -> None:
+    lookout, rang = Lookout([SILENT]), []
+    for day in range(10):
+        morning = HOUR + 24 * day
+        for hour in range(morning, morning + 24):
+            lookout.hour(hour - 1, {EARNINGS: stories(5, 20)} if (hour - 1 - HOUR) % 24 < 16 else {})
+            said = {EARNINGS: stories(0, 1)} if hour < morning + 16 else {}
+            pass_minutes(lookout, hour * 60, hour * 60 + 1, said)
+        rang.append(bool(lookout.hush(Pause((morning + 16) * 60, 8 * 60 - 1))))
+    assert rang.index(True) == 1  # of the first day no night is known
+    assert not any(rang[2:])
+
+
 def test_a_model_that_finds_twice_as_many_negative_stories_does_not_ring_where_the_shadow_foretold_it() -> None:
     """Of two streams that look alike, one is told that a new model has begun to count."""
 

@@ -41,8 +41,8 @@ def fitted(hour: int, *, quiet: int = 0, seed: int = 1) -> tuple[Fit, Floats]:
 def severity(hour: int, minutes: int, *, quiet: int = 0, rule: Rule = RULE) -> Severity | None:
     """What is said of a pause that begins with an hour."""
     fit, recent = fitted(hour, quiet=quiet)
-    mean = expected(fit, 0, recent, np.ones_like(recent, bool), minute=0, minutes=minutes)
-    reading = silent(rule, Pause(hour * 60, minutes), mean, float(fit.dispersion.max()))
+    mean, unsure = expected(fit, 0, recent, np.ones_like(recent, bool), minute=0, minutes=minutes)
+    reading = silent(rule, Pause(hour * 60, minutes), mean, float(fit.dispersion.max()) + unsure)
     return None if reading is None else reading.severity
 
 
@@ -95,9 +95,8 @@ def test_what_is_expected_of_a_pause_adds_up(later: int, minute: int, first: int
 
     def of(begin: int, minutes: int) -> float:
         hours, start = divmod(begin, 60)
-        return expected(
-            Fit(np.roll(base, -hours, axis=0), fit.dispersion), later, none, none > 0, minute=start, minutes=minutes
-        )
+        turned = Fit(np.roll(base, -hours, axis=0), fit.dispersion)
+        return expected(turned, later, none, none > 0, minute=start, minutes=minutes)[0]
 
     whole = of(minute, first + second)
     assert whole == pytest.approx(of(minute, first) + of(minute + first, second), rel=1e-9, abs=1e-9)
