@@ -118,10 +118,11 @@ def fit_counts(counts: Floats, usable: Bools, kinds: Ints, *, pooled: Floats, de
       square, is added to the dispersion of the hour: after a quiet day less is known than after a busy one.
 
     The dispersion is the moment estimate Σ((x-μ)² - μ - vμ²) / Σμ² (Cameron & Trivedi, Regression Analysis of Count
-    Data, §3.3), v being that variance, of residuals from the profile of the *other* weeks and the level of the day before, since those from a profile
-    that has learnt the same hours are too small; shrunk to that of its kind; at 6 h of six-hour sums, and at 15 minutes
-    extrapolated along the power law between the two, since history is kept by the hour. The posterior variance
-    of the rate, 1 / (a + N), is added: the predictive distribution of a Gamma-Poisson is negative binomial.
+    Data, §3.3), v being that variance, of residuals from the profile of the *other* weeks and the level of the day
+    before, since those from a profile that has learnt the same hours are too small; shrunk to that of its kind; at 6 h
+    of six-hour sums, and at 15 minutes extrapolated along the power law between the two, since history is kept by the
+    hour. The posterior variance of the rate, 1 / (a + N), is added: the predictive distribution of a Gamma-Poisson is
+    negative binomial.
 
     Args:
         counts: (672, series) stories an hour.
