@@ -132,7 +132,7 @@ class Episodes:
                 episode.severity = Severity.CRITICAL
                 return [self._notify(What.ESCALATED, episode, reading, minute, seen.tier, quiet=known)]
             episode.checked_stories = max(reading.wide, episode.checked_stories)
-        if minute - episode.notified < QUIET_MIN and self._told(episode):
+        if minute - episode.notified < QUIET_MIN and (episode.told or self._told(episode)):
             episode.notified_stories = max(episode.notified_stories, reading.wide)
         elif reading.wide >= 2 * episode.notified_stories and self._doubled(episode, reading, minute):
             tier = see(reading.rule, episode.series, reading.window_s).tier

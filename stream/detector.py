@@ -243,24 +243,15 @@ def _judge(
     best = rank.argmin(axis=0)
     left = np.flatnonzero(~may_warn[best, np.arange(len(best))])
     judge_share((best[left], left))
+    at = best, np.arange(len(best))
+    columns = (
+        wanted, np.array(WINDOWS_S)[best], n[at], of_all[at], mean[at], spread[at], p_count[at],
+        k[at] / np.maximum(of_all[at], 1), usual, p_share[at], warns[at].astype(np.int64) + critical[at], n[-1],
+        precision,
+    )  # fmt: skip
     return [
-        Reading(
-            rule=rule,
-            series=int(wanted[at]),
-            window_s=WINDOWS_S[window],
-            stories=int(n[window, at]),
-            total=int(of_all[window, at]),
-            expected=float(mean[window, at]),
-            dispersion=float(spread[window, at]),
-            p_count=float(p_count[window, at]),
-            share=int(k[window, at]) / max(int(of_all[window, at]), 1),
-            expected_share=float(usual[at]),
-            p_share=float(p_share[window, at]),
-            severity=_SEVERITIES[int(warns[window, at]) + int(critical[window, at])],
-            wide=int(n[-1, at]),
-            precision=float(precision[at]),
-        )
-        for at, window in enumerate(best.tolist())
+        Reading(rule, *figures, _SEVERITIES[severe], wide, sure)
+        for *figures, severe, wide, sure in zip(*(one.tolist() for one in columns), strict=True)
     ]
 
 

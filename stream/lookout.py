@@ -60,6 +60,7 @@ class Lookout(Yardstick):
         self._shifts: tuple[int, list[Named]] | None = None
         self._gone: list[Episode] = []
         self.masks = Masks()
+        self._set: set[tuple[Series, int, int]] = set()  # what need not be masked again in this hour
         self._adopt(rules)
         self.episodes = self._episodes(known)
 
@@ -268,14 +269,19 @@ class Lookout(Yardstick):
         """Let go of what was derived from the rules or the columns."""
         self._hourly = None
         self._scopes = {}
+        self._set = set()
         self._headroom = self._calm = None
         self._shifts = None
 
     def _mask(self, series: Series, reading: detector.Reading, minute: int) -> None:
         episode = self.episodes.by_key.get((reading.rule.name, series.topic, series.entity))
         if episode is None or minute - episode.started <= MASK_H * 60:
-            first = minute - reading.window_s // 60 + 1
-            self.masks.set(self.rings, series, range(first // 60, minute // 60 + 1), minute // 60)
+            hour, first = minute // 60, (minute - reading.window_s // 60 + 1) // 60
+            if self.masks.hour != hour:
+                self._set.clear()
+            if (series, first, hour) not in self._set:
+                self._set.add((series, first, hour))
+                self.masks.set(self.rings, series, range(first, hour + 1), hour)
 
 
 def _rooms(rule: Rule, baselines: usual.Baselines) -> _Rooms:

@@ -50,14 +50,13 @@ class Recording(Rings):
         opens = self._log.opens[self._told_in]
         message, column = self._told_in[opens], self._column_of_each()[opens]
         width = len(self.names)
-        code = self._minute[message] // HOUR_MIN * width + column
-        order = np.argsort(code, kind="stable")
-        cells, at, total = np.unique(code[order], return_index=True, return_counts=True)
-        bad = self._log.sentiment[message[order]] == NEGATIVE
-        sums = np.concatenate([[0], np.cumsum(bad)])
-        self._cell_hour, self._cell_column = np.divmod(cells, width)
-        self._cell_total = total.astype(np.int32)
-        self._cell_negative = (sums[at + total] - sums[at]).astype(np.int32)
+        code = (self._minute[message] // HOUR_MIN * width + column) * 2 + (self._log.sentiment[message] == NEGATIVE)
+        cells, total = np.unique(code, return_counts=True)
+        cells, bad = np.divmod(cells, 2)
+        first = np.flatnonzero(np.diff(cells, prepend=-1))
+        self._cell_hour, self._cell_column = np.divmod(cells[first], width)
+        self._cell_total = np.add.reduceat(total, first).astype(np.int32)
+        self._cell_negative = np.add.reduceat(total * bad, first).astype(np.int32)
 
     def _by_minute(self) -> None:
         """The stories of every series in the order of time."""
@@ -107,7 +106,7 @@ class Recording(Rings):
         total = np.bincount(self._story_column[told], minlength=width)
         columns = np.flatnonzero((negative >= least[0]) | (total >= least[1]))
         ran = self._running(hour, columns)
-        tops = [(ran[:, MINUTES + 1 :] - ran[:, MINUTES + 1 - size : -size]).max(axis=1) for size in WINDOWS_MIN]
+        tops = [(ran[..., MINUTES + 1 :] - ran[..., MINUTES + 1 - size : -size]).max(axis=2) for size in WINDOWS_MIN]
         most = np.stack(tops, axis=1)  # (2, 3, columns)
         return columns, most[0], most[1]
 
@@ -123,12 +122,13 @@ class Recording(Rings):
             columns: Of the chosen ones.
             bars: Whether negative stories are meant, and how many in each window, (3, columns).
         """
-        ran = self._sums_so_far[:, :, np.searchsorted(self._chosen, columns)]
+        ran = self._sums_so_far[:, np.searchsorted(self._chosen, columns)]
         reached = np.zeros(HOUR_MIN, bool)
         for negative, bar in bars:
             one = ran[0 if negative else 1]
             for size, few in zip(WINDOWS_MIN, bar, strict=True):
-                reached |= (one[MINUTES + 1 :] - one[MINUTES + 1 - size : -size] >= few).any(axis=1)
+                windows = one[:, MINUTES + 1 :] - one[:, MINUTES + 1 - size : -size]  # (columns, 60)
+                reached |= (windows >= few[:, None]).any(axis=0)
         return reached
 
     def every_minute(self) -> tuple[Ints, Ints, Ints]:
@@ -137,8 +137,8 @@ class Recording(Rings):
         The counts are (3, minutes * columns) each, minute by minute.
         """
         ran = self._sums_so_far
-        sums = [ran[:, MINUTES + 1 :] - ran[:, MINUTES + 1 - size : -size] for size in WINDOWS_MIN]
-        counts = np.stack(sums, axis=1).reshape(2, len(WINDOWS_MIN), -1)
+        sums = [ran[..., MINUTES + 1 :] - ran[..., MINUTES + 1 - size : -size] for size in WINDOWS_MIN]
+        counts = np.stack(sums, axis=1).transpose(0, 1, 3, 2).reshape(2, len(WINDOWS_MIN), -1)
         return self._chosen, counts[0], counts[1]
 
     def at(self, minute: int) -> None:
@@ -181,7 +181,7 @@ class Recording(Rings):
         return self._told_in[there], self._published[there], ends[self._starts]
 
     def _running(self, hour: int, columns: Ints) -> Ints:
-        """Running sums of negative and all stories by minute, (2, minutes + 1, columns).
+        """Running sums of negative and all stories by minute, (2, columns, minutes + 1).
 
         The first MINUTES minutes are those before the hour.
         """
@@ -191,10 +191,10 @@ class Recording(Rings):
         place[columns] = np.arange(len(columns))
         column = place[self._story_column[told]]
         wanted = column >= 0
-        cell = (self._story_minute[told][wanted] - first + 1) * len(columns) + column[wanted]
-        shape = (MINUTES + HOUR_MIN + 1, len(columns))
+        shape = (len(columns), MINUTES + HOUR_MIN + 1)
+        cell = column[wanted] * shape[1] + self._story_minute[told][wanted] - first + 1
         size = shape[0] * shape[1]
         bad = cell[self._story_negative[told][wanted]]
         counts = np.stack([np.bincount(one, minlength=size).reshape(shape) for one in (bad, cell)])
-        result: Ints = counts.cumsum(axis=1, dtype=np.int32)
+        result: Ints = counts.cumsum(axis=2, dtype=np.int32)
         return result

@@ -139,13 +139,9 @@ class ScoredLog:
         return np.asarray(pc.fill_null(pc.cast(self.table["p"], pa.float64()), 0.0).to_numpy())
 
     @cached_property
-    def _told(self) -> dict[str, pa.Array]:
-        """What evidence shows besides, each column in one piece, since a cell is asked for at a time."""
-        table = self.table.select([name for name in _TOLD if name in self.table.column_names]).combine_chunks()
-        return {
-            name: table[name].chunk(0) if table.num_rows else pa.array([], table[name].type)
-            for name in table.column_names
-        }
+    def _told(self) -> dict[str, pa.ChunkedArray]:
+        """What evidence shows besides."""
+        return {name: self.table[name] for name in _TOLD if name in self.table.column_names}
 
     def _evidence(self, row: int, told: dict[str, Any], stream: str) -> Evidence:
         mentioned = slice(*np.searchsorted(self.mentioning, (row, row + 1)))
@@ -238,7 +234,8 @@ def from_table(table: pa.Table) -> ScoredLog:
             f"{', '.join(table.column_names)}; needed are {', '.join(NEEDED)}"
         )
     if "status" in table.column_names:
-        table = table.filter(pc.equal(table["status"], COUNTED))
+        counted = pc.equal(table["status"], COUNTED)
+        table = table if pc.all(counted, skip_nulls=False).as_py() else table.filter(counted)
     published = _milliseconds(table["published_at"])
     if len(published) and (np.diff(published) < 0).any():
         order = np.argsort(published, kind="stable")
