@@ -250,7 +250,7 @@ def _judge(
         precision,
     )  # fmt: skip
     return [
-        Reading(rule, *figures, _SEVERITIES[severe], wide, sure)
+        Reading._make((rule, *figures, _SEVERITIES[severe], wide, sure))
         for *figures, severe, wide, sure in zip(*(one.tolist() for one in columns), strict=True)
     ]
 
