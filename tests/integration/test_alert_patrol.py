@@ -84,6 +84,21 @@ def test_a_silenced_alert_is_kept_as_such_and_what_is_news_after_the_silence_is_
     assert ("fired", "") not in house.told()
 
 
+def test_a_surge_that_no_topic_carries_rings_for_the_stream_as_a_whole_and_is_silenced_as_such(house: House) -> None:
+    begin, end = from_ms(SURGE_MS), from_ms(SURGE_MS + 20 * MINUTE_MS)
+    matches = Match(rule="negative-surge", stream="news", series="stream")
+    hold = house.alerts.silences.add(silence(matches, begin, end, by="maria", created_at=from_ms(WALL_MS)))
+    spread = [Story(SURGE_MS + n * MINUTE_MS, "", topic=f"Topic {n % 4}", source=f"desk-{n % 3}") for n in range(12)]
+    house.feed.write(spread, watermark_ms=SURGE_MS + 16 * MINUTE_MS)
+    (alert,) = house.watch(14)
+    assert (alert.topic, alert.entity, alert.about) == (None, None, "all of news")
+    assert len({one.topic for one in alert.evidence}) == 4
+    assert alert.total_stories >= alert.stories >= 10
+    assert alert.silenced_by == hold.id
+    (again,) = house.watch(15)  # another watch, which reads the state of the first
+    assert again.id == alert.id
+
+
 def test_what_people_did_outlives_what_the_watch_writes_and_an_escalation_is_told_once(house: House) -> None:
     house.feed.write(from_one_desk(SURGE_MS, "ACME", 8, 10), watermark_ms=SURGE_MS + 12 * MINUTE_MS)
     (alert,) = house.watch(8)

@@ -26,7 +26,7 @@ from stream.detector import NEGATIVE_SURGE, RULES, VOLUME_SURGE, Reading
 from stream.incidents import Past
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule
-from undertone.trends import Series
+from undertone.trends import WHOLE, Series
 
 ACME = Series("", "ACME")
 EARNINGS = Series("Earnings", "")
@@ -38,7 +38,7 @@ T = 23_000_000
 def reading(
     severity: Severity | None = Severity.WARNING, *, rule: Rule = NEGATIVE_SURGE, wide: int = 5, p: float = 1e-4
 ) -> Reading:
-    return Reading(rule, 0, 900, wide, wide, 0.1, 0.2, p, 1.0, 0.3, 1e-3, severity, wide)
+    return Reading(rule, 0, 900, wide, wide, 0.1, 0.2, p, 1.0, 0.3, 1e-3, severity, wide, precision=20.0)
 
 
 def unseen(*_: object) -> Seen:
@@ -121,6 +121,61 @@ def test_growth_is_told_again_once_what_was_there_after_the_quiet_time_has_doubl
     later = quiet_until + 1 + QUIET_MIN
     assert episodes.step(later, [(ACME, reading(None, wide=119))], unseen) == []
     assert [one.what for one in episodes.step(later + 1, [(ACME, reading(None, wide=120))], unseen)] == [What.GROWN]
+
+
+def fired(episodes: Episodes, stories: Stories, *seen: tuple[Series, Reading], at: int = T) -> dict[Series, Change]:
+    episodes.step(at, seen, stories)
+    return {one.episode.series: one for one in episodes.step(at + 1, seen, stories) if one.what is What.FIRED}
+
+
+@pytest.mark.parametrize(("expected", "rings"), [(0.1, True), (2.0, False)])
+def test_the_stream_as_a_whole_rings_if_it_would_without_the_stories_of_other_alerts(
+    expected: float, rings: bool
+) -> None:
+    stories = Stories(**{"Earnings": "abcdef", "": "abcdefghijkl"})
+    whole = reading(wide=12, p=1e-9)._replace(expected=expected)
+    found = fired(Episodes(RULES), stories, (WHOLE, whole), (EARNINGS, reading(p=1e-4)))
+    assert (WHOLE in found, EARNINGS in found) == (rings, True)
+
+
+def test_what_ended_a_while_ago_is_not_told_again_by_the_stream() -> None:
+    episodes, stories = Episodes(RULES), Stories(**{"Earnings": "abcd", "": "abcdef"})
+    assert fired(episodes, stories, (EARNINGS, reading()))
+    assert [one.what for one in episodes.step(T + 2 + RESOLVE_MIN, [], stories)] == [What.RESOLVED]
+    assert not fired(episodes, stories, (WHOLE, reading(wide=6)), at=T + 3 + RESOLVE_MIN)
+
+
+def test_the_stream_covers_nothing_and_calls_once_for_itself_and_its_topics_and_again_for_a_company() -> None:
+    episodes = Episodes(RULES)
+    stories = Stories(**{"": "abcdefghijkl", "Earnings": "abcd", "ACME": "efg"})
+    whole = (WHOLE, reading(wide=12))
+    (first,) = fired(episodes, stories, whole).values()
+    assert not first.quiet
+    found = fired(episodes, stories, whole, (EARNINGS, reading()), (ACME, reading()), at=T + 3)
+    assert {series: change.quiet for series, change in found.items()} == {EARNINGS: True, ACME: False}
+    assert found[EARNINGS].episode.incident == first.episode.incident
+    assert found[ACME].episode.incident == found[ACME].episode.name
+
+
+def test_the_stream_opens_an_incident_of_its_own_whatever_is_out() -> None:
+    episodes = Episodes(RULES)
+    stories = Stories(**{"": "abcdefghijkl", "Earnings": "abcd"})
+    fired(episodes, stories, (EARNINGS, reading()))
+    found = fired(episodes, stories, (EARNINGS, reading()), (WHOLE, reading(wide=12)), at=T + 3)
+    assert not found[WHOLE].quiet
+    assert found[WHOLE].episode.incident == found[WHOLE].episode.name
+
+
+def test_the_stream_is_critical_only_if_what_no_other_alert_tells_is() -> None:
+    episodes, stories = Episodes(RULES), Stories(**{"Earnings": "abcdef", "": "abcdefghijkl"})
+    stories.sources = 3
+    whole = reading(Severity.CRITICAL, wide=12, p=1e-9)._replace(expected=0.7)
+    found = fired(episodes, stories, (WHOLE, whole), (EARNINGS, reading()))
+    assert found == {EARNINGS: found[EARNINGS]}
+    found = fired(Episodes(RULES), stories, (WHOLE, whole))
+    assert found[WHOLE].episode.severity is Severity.CRITICAL
+    found = fired(Episodes(RULES), stories, (WHOLE, whole._replace(expected=0.6)), (EARNINGS, reading()))
+    assert found[WHOLE].episode.severity is Severity.WARNING
 
 
 def test_growth_of_an_alert_that_nobody_was_told_of_is_news_at_once() -> None:

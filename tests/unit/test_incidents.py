@@ -26,6 +26,22 @@ def test_the_same_company_at_the_same_time_needs_one_story() -> None:
     assert not related(one, member("b", "stuvwxyz", entity="ACME", begin=5, end=9))
 
 
+def test_a_company_is_of_one_event_with_the_whole_stream_if_it_has_half_of_its_stories() -> None:
+    whole = member("w", "abcdefgh", incident="w")._replace(whole=True)
+    assert related(member("a", "abcd", entity="ACME"), whole)
+    assert not related(member("a", "abc", entity="ACME"), whole)
+    assert related(member("a", "abc"), whole)
+    assert group([member("a", "abc", entity="ACME")], [whole]) == {"a": "a"}
+    assert group([member("a", "abc")], [whole]) == {"a": "w"}
+
+
+def test_the_whole_stream_joins_no_incident_but_its_own_and_one_that_begins_with_it() -> None:
+    topic, whole = member("t", "abcd", incident="t"), member("w", "abcdefgh")._replace(whole=True)
+    assert group([whole], [topic]) == {"w": "w"}
+    assert group([whole], [topic, whole._replace(name="v", incident="v")]) == {"w": "v"}
+    assert group([whole, member("a", "efgh")], []) == {"a": "a", "w": "a"}
+
+
 def test_those_of_one_look_are_named_after_the_first_to_be_told() -> None:
     new = [member("c", "ab"), member("a", "bc"), member("b", "xy")]
     assert group(new, []) == {"a": "a", "c": "a", "b": "b"}

@@ -117,6 +117,15 @@ def test_every_figure_in_a_paragraph_is_one_of_the_alert(changed: dict[str, Any]
         assert set(re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", one.text)) <= known, one.text
 
 
+def test_an_alert_of_the_whole_stream_says_so() -> None:
+    told = alert(topic=None, entity=None)
+    assert narrate(told)[0].text.startswith(
+        "In the 1 hour to 2026-11-25 14:05 UTC, the whole of news had 9 negative stories, whatever they are about: "
+    )
+    assert narrate(told)[0].messages == tuple(one.position for one in told.evidence)
+    assert "全部新闻（不分主题）共有9条独立的负面报道" in narrate(told, "zh")[0].text
+
+
 def test_a_silent_feed_is_told_without_stories_and_by_its_counts() -> None:
     sentences = narrate(alert(kind=FEED_SILENT, topic=None, entity=None, stories=0, evidence=(), window_s=5_400))
     assert sentences[0].text == "Nothing has come in news for 90 minutes, to 2026-11-25 14:05 UTC."

@@ -63,6 +63,7 @@ def test_a_whole_file_is_read_as_it_is_meant() -> None:
     assert (surge.warning.p_count, surge.warning.p_share) == (1e-3, 1e-2)
     assert surge.covers("news", "M&A | Investments", "ACME")
     assert surge.covers("news", "Earnings", "")
+    assert not surge.covers("news", "", "")
     assert not surge.covers("news", "", "ACME")
     assert not surge.covers("comments", "Earnings", "")
     assert not surge.covers("news", "Markets", "ACME")

@@ -40,6 +40,8 @@ def told_by(*sources: str) -> tuple[Evidence, ...]:
         (Match(entity="ACME", severity="critical"), False),
         (Match(entity="ACME", severity="warning", stream="news", topic="Earn?ngs", rule="negative-*"), True),
         (Match(stream="comments"), False),
+        (Match(series="topic-entity"), True),
+        (Match(series=("topic", "stream")), False),
         (Match(source="desk-*"), True),
         (Match(source="desk-1"), False),
         (Match(source=("desk-1", "desk-2")), True),
@@ -52,6 +54,12 @@ def test_a_silence_holds_what_all_of_its_matchers_match(match: Match, holds: boo
 def test_what_has_no_topic_is_matched_by_a_star_alone() -> None:
     assert matched(Match(topic="*"), alert(topic=None))
     assert not matched(Match(topic="?*"), alert(topic=None))
+
+
+def test_a_silence_of_the_whole_stream_holds_no_alert_of_its_topics() -> None:
+    whole = Match(rule="negative-surge", series="stream")
+    assert matched(whole, alert(topic=None, entity=None))
+    assert not matched(whole, alert(topic="Earnings", entity=None))
 
 
 def test_a_silence_of_a_source_does_not_hold_an_alert_without_evidence() -> None:
