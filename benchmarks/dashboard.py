@@ -44,7 +44,7 @@ PAGES: Final = {
     "Trends, 7 days, 6 series and last week": Page("trends", f"range=7d&entity=CO01&week=1{COMPARED}", "canvas"),
     "Trends, 30 days": Page("trends", "range=30d", "canvas"),
     "Stories, 7 days": Page("stories", "range=7d", ".ut-stories"),
-    "Alerts": Page("alerts", "", ".ut-alarm"),
+    "Alerts": Page("alerts", "", ".ut-alert-list"),
     "Pipeline": Page("pipeline", "", ".ut-strip"),
 }
 MIX: Final = {

@@ -6,12 +6,14 @@ Streamlit itself is imported only when the pages are served.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from pathlib import Path
 
 from undertone.settings import Settings
 
 APP = Path(__file__).parent / "app.py"
+SERVED = Path(__file__).parent / "serve.py"
 LOOPBACK = "127.0.0.1"
 ADDRESS = "STREAMLIT_SERVER_ADDRESS"
 
@@ -36,14 +38,21 @@ def run(settings: Settings) -> int:
     # Streamlit's files may name another address, which nobody has checked; its environment is above them.
     os.environ[ADDRESS] = address
     os.environ["STREAMLIT_SERVER_PORT"] = str(settings.dashboard_port or _free_port())
+    for one in (signal.SIGINT, signal.SIGTERM):
+        # The server ends by them and then hands them on.
+        signal.signal(one, _end)
     try:
-        cli.main(["run", str(APP)], prog_name="streamlit", standalone_mode=False)
+        cli.main(["run", str(SERVED)], prog_name="streamlit", standalone_mode=False)
     except SystemExit as stop:
         return int(stop.code or 0)
     except ClickException as error:
         error.show()
         return 1
     return 0
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ class Shell(Words):
 
     title = Phrase("Undertone", "Undertone")
     tagline = Phrase("What financial news and comments are saying, as they say it", "实时倾听财经新闻与评论的声音")
+    opening = Phrase("Opening the page …", "正在打开页面……")
 
     # Navigation.
     now = Phrase("Now", "当前")

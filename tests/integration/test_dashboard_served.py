@@ -1,13 +1,17 @@
-"""The beat of an open page, asked for over its WebSocket as a browser does: what has not moved is not drawn again."""
+"""The dashboard as it is served: what a browser is sent first, and the beat of an open page over its WebSocket."""
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.request import Request, urlopen
 
 import pytest
 
 from benchmarks.viewers import Viewer
+from dashboard.frontend import SCRIPTS, scripts
 from dashboard.guard import wall_ms
 from tests import seed
 from tests.acceptance.desk import redis_address, served
@@ -59,6 +63,46 @@ def test_an_age_goes_on_though_nothing_new_comes(store: Store, port: int) -> Non
         viewer.rerun()
         wait_until(lambda: _beat(viewer) and "ut-masthead" in _named(viewer), PATIENCE_S, "the age in the head goes on")
         assert "ut-watch" not in _named(viewer)
+
+
+def test_the_frame_of_the_page_comes_before_any_script_has_run(port: int) -> None:
+    english, chinese = _got(port, "", accept="text/html"), _got(port, "trends?lang=zh", accept="text/html")
+    assert "Opening the page" in english.body.decode()
+    assert "<title>Undertone</title>" in english.body.decode()
+    assert "正在打开页面" in chinese.body.decode()
+    assert '<html lang="zh">' in chinese.body.decode()
+    assert "etag" not in english.headers
+    for name in scripts(english.body.decode(), charted=True):
+        assert f"/{name}" in english.body.decode()
+
+
+def test_scripts_are_sent_compressed_to_who_takes_that_and_are_what_streamlit_has(port: int) -> None:
+    page = _got(port, "", accept="text/html").body.decode()
+    for name in re.findall(r"static/js/[\w.-]+\.js", page):
+        wanted = (SCRIPTS.parents[1] / name).read_bytes()
+        packed, again = (_got(port, name, accept_encoding="gzip") for _ in range(2))
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == wanted
+        assert packed == again
+        assert "immutable" in packed.headers["cache-control"]
+        assert _got(port, name).body == wanted
+
+
+def test_what_is_no_page_and_no_script_is_answered_as_by_streamlit(port: int) -> None:
+    assert _got(port, "_stcore/health").body == b"ok"
+    assert "ut-frame" not in _got(port, "static/js/none.js").body.decode()
+
+
+class Got(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+
+
+def _got(port: int, path: str, **headers: str) -> Got:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with urlopen(Request(f"http://127.0.0.1:{port}/{path}", headers=named), timeout=PATIENCE_S) as reply:
+        kept = {name.lower(): value for name, value in reply.headers.items() if name.lower() != "date"}
+        return Got(kept, reply.read())
 
 
 def _written(store: Store, ago_ms: int) -> None:
