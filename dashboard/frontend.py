@@ -79,12 +79,9 @@ class Frontend:
             found = await _asked(self._app, scope, receive)
             if packed and found.status == 200 and COMPRESSED.match(found.kind):
                 found = await to_thread.run_sync(_packed, found)
-            if (
-                found.status == 200
-                and not found.kind.startswith(PAGE)
-                and len(found.body) <= KEPT_BYTES
-                and len(self._files) < KEPT_MOST
-            ):
+            # Where there is no such file Streamlit sends its page.
+            there = found.status == 200 and not found.kind.startswith(PAGE)
+            if there and len(found.body) <= KEPT_BYTES and len(self._files) < KEPT_MOST:
                 self._files[key] = found
         return found
 

@@ -1,4 +1,4 @@
-"""What ``streamlit run`` is given, whose command line reads Streamlit's variables: the app with our frontend around it."""
+"""What ``streamlit run`` is given: the app in our frontend. Its command line reads Streamlit's variables."""
 
 from __future__ import annotations
 
