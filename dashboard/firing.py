@@ -52,9 +52,10 @@ def events(alerts: Iterable[Alert]) -> list[list[Alert]]:
 
 
 def title(alert: Alert, locale: Locale) -> str:
-    """Company and topic, in the order a reader looks for them."""
-    topic = locale.topic(alert.topic) if alert.topic else None if alert.entity else locale.units.all_topics
-    parts = (alert.entity, topic)
+    """Company and topic, in the order a reader looks for them, or the stream that it is about as a whole."""
+    parts = (alert.entity, locale.topic(alert.topic) if alert.topic else None)
+    if not any(parts):
+        return locale.units.whole_comments if alert.stream == "comments" else locale.units.whole_news
     return " · ".join(plain(part, NAME_LIMIT) for part in parts if part)
 
 

@@ -76,4 +76,10 @@ def _where(rule: Rule, locale: Locale, say: RulesWords) -> str:
     streams = {"news": locale.units.news, "comments": locale.units.comments}
     parts = [", ".join(streams[one] for one in rule.streams)]
     globs = [", ".join(one) for one in (rule.topics, rule.entities) if one != ("*",)]
+    kinds = {
+        "topic": say.series_topic, "entity": say.series_entity, "topic-entity": say.series_both,
+        "stream": say.series_stream,
+    }  # fmt: skip
+    if rule.kind != FEED_SILENT and set(rule.series) != kinds.keys():
+        globs.append(", ".join(kinds[one] for one in rule.series))
     return " · ".join(parts + (globs or [say.all_series]))

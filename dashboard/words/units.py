@@ -36,6 +36,8 @@ class Units(Words):
     news = Phrase("News", "新闻")
     comments = Phrase("Comments", "评论")
     all_topics = Phrase("All topics", "全部主题")
+    whole_news = Phrase("The whole of news", "全部新闻")
+    whole_comments = Phrase("The whole of comments", "全部评论")
     all_entities = Phrase("All companies", "全部公司")
     opens = Phrase("opens in a new tab", "在新标签页中打开")
     critical = Phrase("Critical", "严重")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.firing import events
+from dashboard.firing import events, title
 from dashboard.locale import Locale
 from dashboard.reason import reason, rule_name
 from tests.alerts import alert
@@ -57,3 +57,9 @@ def test_a_rule_is_called_by_what_it_looks_for_unless_its_owner_named_it() -> No
 def test_alerts_of_one_event_stand_together_under_the_first_of_them() -> None:
     first, other, second = alert(id="a", incident="i"), alert(id="b"), alert(id="c", incident="i")
     assert events([first, other, second]) == [[first, second], [other]]
+
+
+def test_an_alert_of_the_whole_stream_is_called_so() -> None:
+    whole = alert(topic=None, entity=None)
+    assert (title(whole, ENGLISH), title(whole, CHINESE)) == ("The whole of news", "全部新闻")
+    assert title(alert(topic=None, entity="ACME"), ENGLISH) == "ACME"

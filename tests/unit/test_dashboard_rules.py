@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import rules_text
+from dashboard import rule_table, rules_text
+from dashboard.locale import Locale
 from dashboard.rule_preview import Preview, Rang, command
 from dashboard.rules_text import Place
 from undertone.errors import InputError
@@ -46,6 +47,12 @@ def test_only_the_numbers_change_and_comments_and_layout_stay(path: Path) -> Non
         "sources: 3", "sources: 4"
     )
     assert made.changes[P_COUNT] == (1e-3, 5e-4)
+
+
+def test_the_table_says_of_which_series_a_rule_is(path: Path) -> None:
+    assert "News, Comments · all series" in str(rule_table.table(Rules.load(path), {}, Locale()))
+    path.write_text(TEXT.replace("min_stories", "series: [topic, stream]\n    min_stories"))
+    assert "News, Comments · topics, the stream as a whole" in str(rule_table.table(Rules.load(path), {}, Locale()))
 
 
 def test_a_draft_that_contradicts_the_rules_is_refused_with_its_line(path: Path) -> None:
