@@ -25,14 +25,21 @@ INCIDENT_SHOWN = 20
 
 def paragraph(visit: Visit, alert: Alert, moves: Sequence[Move]) -> Html:
     """What happened, each sentence with the way to what supports it."""
-    say, language = Alerts(visit.locale.language), visit.locale.language
-    sentences = narrate(alert, language, last=previous(alert, reads.alerts(visit.url)), moves=moves)
+    say, locale = Alerts(visit.locale.language), visit.locale
+    sentences = narrate(
+        alert,
+        locale.language,
+        last=previous(alert, reads.alerts(visit.url)),
+        moves=moves,
+        moment=lambda at: locale.moment(to_ms(at), year=True, named=False),
+    )
     cited = {one.position: (place, one) for place, one in enumerate(alert.evidence, 1)}
     told: list[Html | str] = []
     for one in sentences:
-        text = _in_words(one, alert, visit.locale)
+        text = _in_words(one, alert, locale)
         told += [el("span", plain(text, SENTENCE_LIMIT), dir="auto"), _citations(one, alert, cited, say), " "]
-    return join(el("h2", say.told), el("p", *told, class_="ut-told"))
+    note = el("small", say.told_note.format(zone=locale.times(to_ms(alert.updated_at))))
+    return join(el("h2", say.told, note, class_="ut-heading"), el("p", *told, class_="ut-told"))
 
 
 def _in_words(one: Sentence, alert: Alert, locale: Locale) -> str:

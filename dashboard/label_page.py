@@ -21,7 +21,10 @@ from undertone.labels import judge, person
 from undertone.messages import Sentiment, from_ms
 
 ROLE: Final = Role.ANALYST
-TEXT_LIMIT: Final = 1_000
+TEXT_LIMIT: Final = 100_000
+"""Nobody should judge what they were not shown: a long text is scrolled."""
+LONG: Final = 1_000
+"""Of more characters than this it says how many there are."""
 SOURCE: Final = "page"
 KEYS: Final = {"1": Sentiment.NEGATIVE, "2": Sentiment.NEUTRAL, "3": Sentiment.POSITIVE}
 SKIP, UNDO = "S", "U"
@@ -56,8 +59,7 @@ def _queue(visit: Visit) -> None:
 def _items(visit: Visit) -> tuple[list[Item], bool]:
     """What is left to label, and whether Kafka is away."""
     known = label_queue.judged(visit.settings)
-    skipped = cast("set[str]", st.session_state.setdefault(_SKIPPED, set()))
-    done = {*_given(), *skipped, *known.by.get(person(visit.person.name), ())}
+    done = {*_given(), *_skips(), *known.by.get(person(visit.person.name), ())}
     doubtful = label_queue.unsure(visit.url, visit.streams, visit.now_ms())
     return label_queue.queue(known.disputed, doubtful, done), known.away
 
@@ -67,13 +69,22 @@ def _given() -> dict[str, str]:
     return cast("dict[str, str]", st.session_state.setdefault(_DONE, {}))
 
 
+def _skips() -> set[str]:
+    """The texts that were skipped in this visit, by their key."""
+    return cast("set[str]", st.session_state.setdefault(_SKIPPED, set()))
+
+
 def _shown(visit: Visit, item: Item) -> Html:
     say = Labelling(visit.locale.language)
     why = say.disputed.format(about=plain(item.disputed)) if item.disputed else ""
     if item.said is not None and item.said.sentiment_probability is not None and not why:
         why = say.uncertain.format(p=percent(item.said.sentiment_probability))
-    facts = " · ".join(filter(None, (plain(item.source, 80), why)))
-    quote = el("blockquote", plain(item.text, TEXT_LIMIT), dir="auto")
+    text = plain(item.text, TEXT_LIMIT)
+    long = say.length.format(n=visit.locale.number(len(text))) if len(text) > LONG else ""
+    # Two texts in a row may look the same: by the number one sees that the next is there.
+    number = say.number.format(n=len(_given()) + len(_skips()) + 1)
+    facts = " · ".join(filter(None, (number, plain(item.source, 80), why, long)))
+    quote = el("blockquote", text, dir="auto", tabindex="0" if long else None)
     return el("div", quote, el("p", facts, class_="ut-facts"), class_="ut-to-label", aria_live="polite")
 
 
@@ -142,7 +153,7 @@ def _recorded(visit: Visit, who: Person) -> None:
 
 
 def _skipped(item: Item) -> None:
-    st.session_state[_SKIPPED] = {*st.session_state.get(_SKIPPED, ()), item.key}
+    _skips().add(item.key)
 
 
 def _undone(visit: Visit) -> None:

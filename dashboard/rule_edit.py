@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -37,7 +38,7 @@ def draw(visit: Visit) -> None:
     path, say = visit.settings.rules, RulesWords(visit.locale.language)
     if path is None or not visit.may(ROLE):
         return
-    st.html(join(el("h2", say.edit), el("p", say.edit_note, class_="ut-facts")))
+    st.html(join(el("h2", say.edit), el("p", say.edit_note, class_="ut-facts"), _locked(path, say)))
     known = rules_text.numbers(rules_text.read(path))
     rule = st.selectbox(say.which, [*dict.fromkeys(one.rule for one in known)], key="edit-rule", width=300)
     mine = {place: value for place, value in known.items() if place.rule == rule}
@@ -51,6 +52,16 @@ def draw(visit: Visit) -> None:
         if st.form_submit_button(say.preview, key="rule-preview-do"):
             _try(visit, mine, typed, days or DAYS[0])
     _outcome(visit)
+
+
+def _locked(path: Path, say: RulesWords) -> Html | None:
+    """Said before anybody does any work: that it cannot be saved from here, why, and what to do."""
+    why = rules_text.locked(path)
+    if not why:
+        return None
+    reason = say.locked_folder if why == "folder" else say.locked_mounted
+    text = say.locked.format(file=plain(path.name, NAME_LIMIT), reason=reason)
+    return el("p", "■ ", text, class_="ut-notice ut-refused", role="status")
 
 
 def _input(place: Place, value: float, say: RulesWords) -> str:
@@ -98,6 +109,14 @@ def _outcome(visit: Visit) -> None:
         return
     if isinstance(shown, Preview):
         st.html(_told(shown, made, visit.locale))
+    path = visit.settings.rules
+    if path is not None and rules_text.locked(path):
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                say.take, made.text, path.name, "application/yaml", key="rule-take", type="primary", on_click="ignore"
+            )
+            st.button(say.discard, on_click=_discard, key="rule-discard")
+        return
     st.text_input(say.why, max_chars=WHY_CHARACTERS, key="rule-why")
     with st.container(horizontal=True, gap="small"):
         st.button(say.save, on_click=partial(_save, visit, made), key="rule-save", type="primary")

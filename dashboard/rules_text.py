@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import yaml
@@ -124,6 +124,18 @@ def save(path: Path, made: Draft) -> None:
             Path(unfinished).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"the rules file {path} cannot be written: {error.strerror}") from error
+
+
+def locked(path: Path) -> Literal["", "folder", "mounted"]:
+    """Why :func:`save` could not write the file, as far as that can be known before; empty if it could.
+
+    A new file takes its place, so that it is the folder that must let itself be written; and what is mounted as a
+    single file, as into a container, cannot be replaced.
+    """
+    target = path.resolve()
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        return "folder"
+    return "mounted" if os.path.ismount(target) else ""
 
 
 def digest(raw: bytes) -> str:

@@ -7,8 +7,9 @@ nothing is left is not said. Pure; who shows the text escapes it for the place w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,8 @@ from undertone.prices import Move
 from undertone.rules import FEED_SILENT, SENTIMENT_SHIFT
 
 Language = Literal["en", "zh"]
+Moment = Callable[[datetime], str]
+"""How a moment is said."""
 QUOTED = 3
 """Stories that are quoted."""
 QUOTE_CHARACTERS = 160
@@ -42,7 +45,12 @@ class Sentence(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def narrate(
-    alert: Alert, language: Language = "en", *, last: Alert | None = None, moves: Sequence[Move] = ()
+    alert: Alert,
+    language: Language = "en",
+    *,
+    last: Alert | None = None,
+    moves: Sequence[Move] = (),
+    moment: Moment | None = None,
 ) -> tuple[Sentence, ...]:
     """Return the paragraph that tells an alert.
 
@@ -51,11 +59,12 @@ def narrate(
         language: ``en`` or ``zh``.
         last: The alert before it under the same rule and on the same series, if there was one.
         moves: How the price of its entity moved after it, see :mod:`undertone.prices`.
+        moment: How moments are said to one reader; None: in UTC, and named so.
     """
-    say = _TEXTS[language]
-    told = [*_counts(alert, language), *_evidence(alert, language), *_course(alert, language)]
+    say, moment = _TEXTS[language], moment or partial(_in_utc, language)
+    told = [*_counts(alert, language, moment), *_evidence(alert, language, moment), *_course(alert, language, moment)]
     if last is not None:
-        facts = {"at": _moment(last.fired_at, language), "stories": _stories(last, last.stories, language)}
+        facts = {"at": moment(last.fired_at), "stories": _stories(last, last.stories, language)}
         told.append(Sentence(say["last"].format(**facts, peak=_number(last.expected)), alerts=(last.id, alert.id)))
     for move in moves:
         direction = say["rose" if move.change > 0 else "fell" if move.change < 0 else "stood"]
@@ -64,8 +73,8 @@ def narrate(
             direction=direction.format(change=f"{abs(move.change):.1%}"),
             before=f"{move.before:,.2f}",
             after=f"{move.after:,.2f}",
-            begin=_moment(move.begin, language),
-            end=_moment(move.end, language),
+            begin=moment(move.begin),
+            end=moment(move.end),
         )
         told.append(Sentence(sentence, prices=(f"{move.symbol}/{move.begin.isoformat()}/{move.end.isoformat()}",)))
     return tuple(one for one in told if one.supported)
@@ -93,13 +102,13 @@ def window_id(alert: Alert) -> str:
     return f"{alert.stream}/{alert.topic or ''}/{alert.entity or ''}/{begin}/{alert.window_s}"
 
 
-def _counts(alert: Alert, language: Language) -> Iterator[Sentence]:
+def _counts(alert: Alert, language: Language, moment: Moment) -> Iterator[Sentence]:
     say, window = _TEXTS[language], (window_id(alert),)
     told = {
         "stream": _STREAMS[language].get(alert.stream, alert.stream),
         "about": _about(alert, language),
         "span": _span(alert.window_s, language),
-        "end": _moment(alert.updated_at, language),
+        "end": moment(alert.updated_at),
         "stories": _stories(alert, alert.stories, language),
         "messages": _count(alert.messages, "message", language),
         "sources": _count(alert.sources, "source", language),
@@ -124,11 +133,11 @@ def _counts(alert: Alert, language: Language) -> Iterator[Sentence]:
     yield Sentence(say[tested].format(**told), windows=window)
 
 
-def _evidence(alert: Alert, language: Language) -> Iterator[Sentence]:
+def _evidence(alert: Alert, language: Language, moment: Moment) -> Iterator[Sentence]:
     say = _TEXTS[language]
     for one in alert.evidence[:QUOTED]:
         text = one.text if len(one.text) <= QUOTE_CHARACTERS else one.text[: QUOTE_CHARACTERS - 1].rstrip() + "…"
-        at = _moment(from_ms(one.published_ms), language)
+        at = moment(from_ms(one.published_ms))
         yield Sentence(say["quote"].format(at=at, source=one.source, text=text), (one.position,))
     named = Counter(entity for one in alert.evidence for entity in one.entities if entity != alert.entity)
     often = {entity: count for entity, count in named.most_common(3) if count > 1}
@@ -138,16 +147,16 @@ def _evidence(alert: Alert, language: Language) -> Iterator[Sentence]:
         yield Sentence(say["entities"].format(shown=len(alert.evidence), listed=listed), naming)
 
 
-def _course(alert: Alert, language: Language) -> Iterator[Sentence]:
+def _course(alert: Alert, language: Language, moment: Moment) -> Iterator[Sentence]:
     say = _TEXTS[language]
     since = say["since"].format(
-        started=_moment(alert.started_at, language),
-        fired=_moment(alert.fired_at, language),
+        started=moment(alert.started_at),
+        fired=moment(alert.fired_at),
         severity=say[alert.severity],
     )
     yield Sentence(since, windows=(window_id(alert),), alerts=(alert.id,))
     if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
-        yield Sentence(say["resolved"].format(at=_moment(alert.resolved_at, language)), alerts=(alert.id,))
+        yield Sentence(say["resolved"].format(at=moment(alert.resolved_at)), alerts=(alert.id,))
     elif alert.acknowledged_by:
         yield Sentence(say["acknowledged"].format(by=alert.acknowledged_by), alerts=(alert.id,))
 
@@ -177,7 +186,7 @@ def _span(seconds: int, language: Language) -> str:
     return f"{seconds}秒" if language == "zh" else f"{seconds} s"
 
 
-def _moment(at: datetime, language: Language) -> str:
+def _in_utc(language: Language, at: datetime) -> str:
     at = at.astimezone(UTC)
     return f"{at.year}年{at.month}月{at.day}日{at:%H:%M}（UTC）" if language == "zh" else f"{at:%Y-%m-%d %H:%M} UTC"
 

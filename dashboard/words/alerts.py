@@ -87,6 +87,7 @@ class Alerts(Words):
         "没有该编号的警报：可能已超出保留期，或地址有误。",
     )
     told = Phrase("What happened", "事件经过")
+    told_note = Phrase("times in {zone}", "时间均为 {zone}")
     cite_story = Phrase("Story {n}", "报道{n}")
     cite_counts = Phrase("counts", "计数")
     cite_counts_note = Phrase("The counts behind this sentence, as a trend", "该句所依据的计数趋势")

@@ -137,6 +137,8 @@ class Labelling(Words):
     )
     uncertain = Phrase("the model was {p} sure", "模型置信度{p}")
     disputed = Phrase("people disagree about its {about}", "人们对其{about}意见不一")
+    number = Phrase("text {n} of this visit", "本次第{n}条")
+    length = Phrase("{n} characters: scroll to read them all", "共{n}个字符：请滚动阅读全文")
     progress = Phrase("{done} given in this visit, {left} to go", "本次已标注{done}条，剩余{left}条")
     waiting = Phrase("{n} on their way to Kafka", "{n}条正发往 Kafka")
     kafka_away = Phrase(

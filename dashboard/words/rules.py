@@ -51,6 +51,14 @@ class RulesWords(Words):
         "Only what the file says can be changed here. Nothing is saved before you have seen what it would have done.",
         "此处仅可修改文件中已有的数值。保存之前会先显示其历史效果。",
     )
+    locked = Phrase(
+        "{file} cannot be saved from here: {reason}. You can try changes all the same; then download the changed file "
+        "and put it in its place by hand.",
+        "无法在此保存 {file}：{reason}。您仍可试验更改，然后下载更改后的文件并手动替换。",
+    )
+    locked_folder = Phrase("its folder cannot be written", "其所在文件夹不可写")
+    locked_mounted = Phrase("it is mounted on its own and cannot be replaced", "该文件为单独挂载，无法替换")
+    take = Phrase("Download the changed file", "下载更改后的文件")
     which = Phrase("Rule", "规则")
     p_count = Phrase("Largest p of the count", "数量的最大p值")
     p_share = Phrase("Largest p of the share", "占比的最大p值")

@@ -43,7 +43,7 @@ def test_texts_are_labelled_one_key_each_and_the_labels_are_on_their_topic(desk:
     for given, (key, sentiment) in enumerate((("1", Sentiment.NEGATIVE), ("3", Sentiment.POSITIVE)), 1):
         expect(page.get_by_role("button", name=f"Shortcut {key}")).to_be_enabled()
         page.keyboard.press(key)
-        # Long texts may look the same, cut where they are: that the next one is there is told by the count.
+        # Texts may begin alike: that the next one is there is told by the count.
         expect(page.get_by_text(f"{given} given in this visit")).to_be_visible()
         wait_until(lambda: sentiment in _said_here(desk), PATIENCE_S, f"{sentiment} on the labels topic")  # noqa: B023
     page.keyboard.press("u")

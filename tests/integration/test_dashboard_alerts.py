@@ -64,6 +64,18 @@ def stored(store: Store, alert_id: str = "seed-1") -> Alert:
 # What it shows.
 
 
+def test_what_happened_is_told_by_the_clocks_of_the_reader(store: Store, alert: Alert) -> None:
+    told = (
+        text(page("alerts", alert=alert.id, zone="Asia/Shanghai")).split("What happened")[1].split("The headlines")[0]
+    )
+    assert "times in Asia/Shanghai (UTC+8)" in told
+    assert "In the 15 minutes to 20 Feb 2014 05:05, news had 18 negative stories" in " ".join(told.split())
+    assert "2014-02" not in told
+    chinese = text(page("alerts", alert=alert.id, zone="Asia/Shanghai", lang="zh"))
+    assert "时间均为 Asia/Shanghai (UTC+8)" in chinese
+    assert "截至2014年2月20日 05:05的15分钟内" in chinese
+
+
 def test_the_list_has_states_and_filters_that_survive_in_the_url(store: Store, alert: Alert) -> None:
     over = seed.changed(alert, id="r", entity="XOM", state=AlertState.RESOLVED, resolved_at=NOW - timedelta(hours=1))
     mild = seed.changed(alert, id="w", entity="GM", severity=Severity.WARNING)

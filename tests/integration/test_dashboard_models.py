@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
+import msgspec
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -25,6 +27,7 @@ from undertone.rules import Rules
 from undertone.sending import Sender
 from undertone.settings import Settings
 from undertone.store import Store
+from undertone.trends import bucket
 from undertone.whole_topic import whole_topic
 
 WEEK_MS = 7 * 86_400_000
@@ -117,6 +120,21 @@ def test_a_replay_that_cannot_be_run_says_why_and_hinders_nobody(store: Store, r
     assert "The replay did not work" in text(app)
     assert "Traceback" not in text(app)
     assert "rule-save" in offered(app)
+
+
+def test_a_file_that_cannot_be_written_is_said_before_any_work_and_can_be_taken_along(
+    store: Store, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may = os.access  # of a read-only mount it says no to everybody, which a test cannot have
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != rules.parent and may(path, mode))
+    app = page("rules")
+    assert "rules.yaml cannot be saved from here: its folder cannot be written" in text(app)
+    app.text_input(key="edit-surge.warning.p_count").input("5e-4")
+    click(app, "rule-preview-do")
+    assert "rule-save" not in offered(app)
+    [taken] = app.get("download_button")
+    assert taken.proto.label == "Download the changed file"
+    assert rules.read_text() == RULES
 
 
 def test_what_is_no_threshold_is_refused_and_the_file_stays(store: Store, rules: Path) -> None:
@@ -226,6 +244,24 @@ def asked(app: AppTest) -> str:
     quote = re.search(r"<blockquote[^>]*>(.*?)</blockquote>", html(app), re.DOTALL)
     assert quote is not None
     return unescape(re.sub(r"<[^>]+>", "", quote[1]))
+
+
+def test_a_long_text_is_shown_whole_and_the_next_one_has_another_number(store: Store) -> None:
+    told = "Acme falls and falls. " * 200
+    stories = seed.alert(store).evidence[:2]
+    for number, one in enumerate(stories):
+        partition = int(one.position.partition(":")[0].rpartition("-")[2])
+        kept = keys.evidence(one.stream, partition, bucket(one.published_ms, keys.EVIDENCE_BUCKET_S))
+        long = msgspec.structs.replace(one, text=f"{told}{number}", p=0.3)
+        store.redis.hset(kept, one.position, msgspec.json.encode(long))
+    app = page("models", view="labels")
+    first = text(app)
+    assert told.strip() in " ".join(first.split())
+    assert "text 1 of this visit" in first
+    assert "4,401 characters: scroll to read them all" in first
+    click(app, "label-skip")
+    assert "text 2 of this visit" in text(app)
+    assert "4,401 characters" in text(app)
 
 
 def test_labels_wait_in_the_store_while_kafka_is_away_and_skipped_texts_are_not_asked_again(store: Store) -> None:

@@ -55,6 +55,22 @@ def test_an_alert_reads_as_a_paragraph_of_its_own_facts() -> None:
     assert "2026-11-25 14:05 UTC, wire: “Acme halts output”" in told
 
 
+def test_moments_are_said_as_the_reader_says_them_and_all_else_stays() -> None:
+    whole = alert(state=AlertState.RESOLVED, resolved_at=AT)
+    move = Move("ACME", AT, AT + timedelta(days=1), 10.0, 9.0)
+    own = narrate(whole, last=alert(id="before"), moves=[move], moment=lambda at: f"{at + timedelta(hours=8):%d@%H:%M}")
+    plain = narrate(whole, last=alert(id="before"), moves=[move])
+    assert "In the 1 hour to 25@22:05, news had" in paragraph(own)
+    assert "2026-11" not in paragraph(own)
+    assert "UTC" not in paragraph(own)
+    assert [re.sub(r"\d+@\d+:\d+", "", one.text) for one in own] == [
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "", one.text) for one in plain
+    ]
+    assert [msgspec.structs.replace(one, text="") for one in own] == [
+        msgspec.structs.replace(one, text="") for one in plain
+    ]
+
+
 def test_the_same_alert_reads_in_chinese() -> None:
     told = paragraph(narrate(alert(), "zh"), "zh")
     assert told.startswith("截至2026年11月25日14:05（UTC）的1小时内，新闻中有9条独立的负面报道涉及ACME（Earnings）")
