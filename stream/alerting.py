@@ -95,9 +95,8 @@ class Episodes:
 
     def _end(self, minute: int, present: dict[Key, Reading], see: See) -> list[Change]:
         changes = []
-        for key, episode in sorted(self.by_key.items()):
-            if key in present:
-                continue
+        for key in sorted(self.by_key.keys() - present.keys()):
+            episode = self.by_key[key]
             if episode.phase is AlertState.PENDING:
                 del self.by_key[key]
             elif minute - episode.last_over >= RESOLVE_MIN:
@@ -149,6 +148,8 @@ class Episodes:
 
     def _announce(self, due: list[tuple[Episode, Reading]], minute: int, see: See) -> list[Change]:
         """Fire those that no other alert covers, the most telling rule and the most surprising series first."""
+        if not due:
+            return []
         due.sort(
             key=lambda one: (
                 self._order(one[0].rule),

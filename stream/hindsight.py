@@ -40,18 +40,18 @@ class Hindsight(Lookout):
         recording = self.recording
         self._slow(hour)
         if not self._acquainted():
-            recording.choose(hour, np.zeros(0, np.int64))
+            recording.choose(np.zeros(0, np.int64))
             return np.zeros(HOUR_MIN, bool)
-        columns, negative, total = recording.peaks(hour, self._fewest)
-        going_on = [recording.column(one.series) for one in self.episodes.by_key.values()]
-        self._needed = np.union1d(columns, np.array(going_on, np.int64))
+        going_on = np.array([recording.column(one.series) for one in self.episodes.by_key.values()], np.int64)
+        columns, negative, total = recording.count(hour, self._fewest, going_on)
+        self._needed = columns
         self._hourly = self._found = None
         bars = self._bars(hour, columns, negative, total) if len(columns) else []
-        over = np.zeros(len(columns), bool)
+        matter = np.isin(columns, going_on)
         for rule, bar in bars:
-            over |= ((negative if rule.negative else total) >= bar).any(axis=0)
-        recording.choose(hour, np.union1d(columns[over], np.array(going_on, np.int64)))
-        return recording.reaching(columns[over], [(rule.negative, bar[:, over]) for rule, bar in bars])
+            matter |= ((negative if rule.negative else total) >= bar).any(axis=0)
+        recording.choose(columns[matter])
+        return recording.reaching([(rule.negative, bar[:, matter]) for rule, bar in bars])
 
     def _surging(self, minute: int) -> list[Named]:
         """As that of the watch, found for all minutes of an hour at once."""

@@ -43,7 +43,9 @@ class Recording(Rings):
         self._by_hour()
         self._by_minute()
         self.minute = 0
-        self.choose(0, np.zeros(0, np.int64))
+        self._counted: Ints = np.zeros(0, np.int64)
+        self._counts: Ints = np.zeros((2, 0, MINUTES + HOUR_MIN + 1), np.int32)
+        self.choose(self._counted)
 
     def _by_hour(self) -> None:
         """Counts of every hour and series in which there is a story."""
@@ -90,12 +92,13 @@ class Recording(Rings):
         self._hours[1, row, columns] = self._cell_total[cells]
         self._seen[row], self._told[row] = True, bool(len(columns))
 
-    def peaks(self, hour: int, least: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
-        """The most stories that each series has in any window that ends in an hour.
+    def count(self, hour: int, least: tuple[int, int], also: Ints) -> tuple[Ints, Ints, Ints]:
+        """Count the windows that end in an hour, and say how many stories each series has in any of them at most.
 
         Args:
             hour: Hours since 1970.
             least: Negative stories and stories at all; series that have fewer of both are left out.
+            also: Columns that are not left out.
 
         Returns:
             Their columns, and their most negative and most stories in each window, (3, columns) each.
@@ -104,25 +107,25 @@ class Recording(Rings):
         width = len(self.names)
         negative = np.bincount(self._story_column[told][self._story_negative[told]], minlength=width)
         total = np.bincount(self._story_column[told], minlength=width)
-        columns = np.flatnonzero((negative >= least[0]) | (total >= least[1]))
-        ran = self._running(hour, columns)
+        wanted = (negative >= least[0]) | (total >= least[1])
+        wanted[also] = True
+        columns = self._counted = np.flatnonzero(wanted)
+        ran = self._counts = self._running(hour, columns)
         tops = [(ran[..., MINUTES + 1 :] - ran[..., MINUTES + 1 - size : -size]).max(axis=2) for size in WINDOWS_MIN]
         most = np.stack(tops, axis=1)  # (2, 3, columns)
         return columns, most[0], most[1]
 
-    def choose(self, hour: int, columns: Ints) -> None:
-        """Count the windows of these columns alone, for the minutes of an hour."""
-        self._chosen_hour, self._chosen = hour, columns
-        self._sums_so_far = self._running(hour, columns)
+    def choose(self, columns: Ints) -> None:
+        """Of the counted columns go on with these alone."""
+        self._chosen = columns
+        self._sums_so_far = self._counts[:, np.searchsorted(self._counted, columns)]
 
-    def reaching(self, columns: Ints, bars: Sequence[tuple[bool, Ints]]) -> Bools:
-        """At which minutes of the chosen hour some series has as many stories as a bar says, (60,).
+    def reaching(self, bars: Sequence[tuple[bool, Ints]]) -> Bools:
+        """At which minutes of the hour some chosen series has as many stories as a bar says, (60,).
 
-        Args:
-            columns: Of the chosen ones.
-            bars: Whether negative stories are meant, and how many in each window, (3, columns).
+        ``bars`` say whether negative stories are meant, and how many in each window, (3, columns).
         """
-        ran = self._sums_so_far[:, np.searchsorted(self._chosen, columns)]
+        ran = self._sums_so_far
         reached = np.zeros(HOUR_MIN, bool)
         for negative, bar in bars:
             one = ran[0 if negative else 1]
