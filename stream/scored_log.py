@@ -292,6 +292,8 @@ def _encoded(column: pa.ChunkedArray) -> tuple[Codes, Sequence[object]]:
 
 def _coded(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """As :func:`_encoded`, of values that may be very many."""
+    if pa.types.is_null(column.type):
+        column = pc.cast(column, pa.string())
     column = pc.fill_null(column, "")
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
