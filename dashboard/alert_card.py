@@ -16,10 +16,11 @@ SHOWN_AT_ONCE: Final = 4
 NAME_LIMIT: Final = 80
 
 
-def card(alert: Alert, locale: Locale) -> Html:
-    """The alert as an article."""
+def card(alert: Alert, locale: Locale, name: str = "") -> Html:
+    """The alert as an article; ``name`` is that of its company, if it is known."""
     say = Alerts(locale.language)
     facts = [
+        *([plain(name, NAME_LIMIT)] if name else []),
         state(alert, locale),
         plain(rule_name(alert, locale), NAME_LIMIT),
         say.since.format(when=locale.moment(to_ms(alert.started_at), year=True)),

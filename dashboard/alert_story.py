@@ -102,11 +102,13 @@ def moves(visit: Visit, alert: Alert) -> tuple[list[Move], str]:
     if path is None or not alert.entity:
         return [], ""
     try:
-        return overlay.load(path, path.stat().st_mtime_ns).moves(alert.entity, alert.fired_at), ""
+        found = overlay.load(path, path.stat().st_mtime_ns).moves(alert.entity, alert.fired_at)
     except OSError as error:
         return [], f"{path.name}: {error.strerror}"
     except InputError as error:
         return [], str(error)
+    # A file may be ahead of the stream, as in a replay.
+    return [one for one in found if to_ms(one.end) <= visit.now_ms()], ""
 
 
 def price(visit: Visit, alert: Alert, found: Sequence[Move], trouble: str) -> Html | None:

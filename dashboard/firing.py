@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from dashboard import address, reads, windows
+from dashboard import address, company_names, reads, windows
 from dashboard.kept import made
 from dashboard.locale import Locale
 from dashboard.markup import Html, el, join, plain
@@ -19,6 +19,7 @@ from undertone.messages import Alert, AlertState, Severity, to_ms
 from undertone.trends import Counts, total
 
 NAME_LIMIT: Final = 80
+QUOTE_LIMIT: Final = 160
 SPARK: Final = Range("6h", 6 * HOUR, 900, 300)
 DAY_MS: Final = DAY * 1000
 
@@ -32,9 +33,11 @@ def section(visit: Visit) -> Html:
     today = sum(now_ms - ms < DAY_MS for ms in ended)
     if not open_ones:
         return _calm(visit, say, max(ended, default=-1), today)
-    count = el("span", str(len(open_ones)), class_="ut-count")
-    heading = el("h2", say.firing, " ", count, _resolved(say, today), class_="ut-heading")
-    rows = el("ul", *(_event(visit, say, event, now_ms) for event in events(open_ones)), class_="ut-alarms")
+    told = events(open_ones)
+    count = el("span", str(len(told)), class_="ut-count")
+    several = el("small", say.firing_note.format(n=len(open_ones))) if len(open_ones) > len(told) else None
+    heading = el("h2", say.firing, " ", count, several, _resolved(say, today), class_="ut-heading")
+    rows = el("ul", *(_event(visit, say, event, now_ms) for event in told), class_="ut-alarms")
     return el("section", heading, rows, class_="ut-firing", aria_live="polite")
 
 
@@ -80,13 +83,17 @@ def _row(visit: Visit, alert: Alert, now_ms: int, others: Html | None = None) ->
     asked = Asked((alert.stream,), alert.topic or "", alert.entity or "")
     bars = windows.bars(visit.url, asked, reads.topics(visit.url), SPARK, now_ms)
     age = visit.locale.age(max(0, now_ms - to_ms(alert.started_at)))
-    return _told(alert, bars, age, others, visit.locale, address.carried())
+    name = company_names.name(visit.settings, alert.entity)
+    return _told(alert, bars, name, age, others, visit.locale, address.carried())
 
 
 @made(most=512, same=2)
-def _told(alert: Alert, bars: Totals, age: str, others: Html | None, locale: Locale, _carried: address.Carried) -> Html:
+def _told(
+    alert: Alert, bars: Totals, name: str, age: str, others: Html | None, locale: Locale, _carried: address.Carried
+) -> Html:
     say = Now(locale.language)
     facts = [
+        *([plain(name, NAME_LIMIT)] if name else []),
         say.since.format(when=locale.moment(to_ms(alert.started_at))),
         say.for_age.format(age=age),
         locale.units.news if alert.stream == "news" else locale.units.comments,
@@ -97,11 +104,21 @@ def _told(alert: Alert, bars: Totals, age: str, others: Html | None, locale: Loc
         "div",
         el("h3", _name(alert, locale)),
         el("p", reason(alert, locale), class_="ut-reason"),
+        _headline(alert),
         el("p", " · ".join(facts), class_="ut-facts"),
         others,
     )
     kind = "critical" if alert.severity == Severity.CRITICAL else "warning"
     return el("li", words, _spark([*bars.values()], locale), class_=f"ut-alarm ut-{kind}")
+
+
+def _headline(alert: Alert) -> Html | None:
+    """The first of the stories that prove it: what it is about, before anything is clicked."""
+    if not alert.evidence:
+        return None
+    first = alert.evidence[0]
+    quoted = el("span", f"“{plain(first.text, QUOTE_LIMIT)}”", dir="auto", class_="ut-text")
+    return el("p", quoted, " ", el("small", plain(first.source, NAME_LIMIT)), class_="ut-quoted")
 
 
 def _name(alert: Alert, locale: Locale) -> Html:

@@ -55,6 +55,8 @@ def milliseconds(value: float, locale: Locale) -> str:
     """A latency; a worker that has had nothing to do reports none."""
     if value <= 0:
         return "–"
+    if value < 1:
+        return locale.units.under.format(age="1 ms")
     return f"{value:.0f} ms" if value < 10_000 else locale.age(value)
 
 

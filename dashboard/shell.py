@@ -6,16 +6,23 @@ from typing import Final, cast
 
 import streamlit as st
 
-from dashboard import address, brand, guard, live, reads
+from dashboard import address, brand, guard, live, reads, windows
 from dashboard.access import Person
-from dashboard.kept import KEEPER
+from dashboard.kept import KEEPER, kept
 from dashboard.locale import UTC_NAME, Locale, zone
 from dashboard.markup import Html, el
+from dashboard.ranges import HOUR
 from dashboard.visit import Visit
 from dashboard.words import LANGUAGES, Language
 from dashboard.words.shell import Shell
 
 QUIET_AFTER_MS: Final = 60_000
+GAPS: Final = 8
+"""Nothing new is unusual after so many usual gaps: of those between messages at random 1 in 3,000 is longer."""
+USUAL_MS: Final = 6 * HOUR * 1000
+"""Over how long the usual gap is taken."""
+STEP_MS: Final = HOUR * 1000
+USUAL_S: Final = 60
 ZONES: Final = (
     UTC_NAME, "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Tokyo", "Asia/Kolkata", "Australia/Sydney",
     "Europe/London", "Europe/Paris", "Europe/Berlin", "Europe/Zurich", "America/New_York", "America/Chicago",
@@ -80,7 +87,7 @@ def _pulse(visit: Visit) -> Html:
         kind, mark, state = "quiet", "○", say.waiting
     elif not health.workers:
         kind, mark, state = "stopped", "■", say.no_worker
-    elif health.age_ms > QUIET_AFTER_MS:
+    elif health.age_ms > _quiet_after_ms(visit, now_ms):
         kind, mark, state = "quiet", "◌", say.quiet.format(age=locale_.about(health.age_ms))
     else:
         kind, mark, state = "live", "●", say.live
@@ -93,3 +100,15 @@ def _pulse(visit: Visit) -> Html:
         notes.append(say.away_last.format(gone=locale_.age(gone_ms), age=locale_.age(health.age_ms)))
     strong = el("strong", el("span", mark, aria_hidden="true", class_="ut-dot"), f" {state}")
     return el("p", strong, el("span", " · ".join(notes)), class_=f"ut-pulse ut-{kind}", role="status")
+
+
+def _quiet_after_ms(visit: Visit, now_ms: int) -> float:
+    """How old the newest data may be before the page says so: a slow feed is not a silent one."""
+    return max(QUIET_AFTER_MS, GAPS * USUAL_MS / (1 + _lately(visit.url, visit.streams, now_ms // STEP_MS * STEP_MS)))
+
+
+@kept(USUAL_S, most=8)
+def _lately(url: str, streams: tuple[str, ...], end_ms: int) -> int:
+    """How many messages were published in the hours before a full hour."""
+    known = reads.topics(url)
+    return windows.sum_of(url, windows.Asked(streams), known, end_ms - USUAL_MS, end_ms, end_ms).total_messages

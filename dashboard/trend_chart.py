@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import posterior
+from dashboard.alert_marks import Mark, merged
 from dashboard.charts import (
     BAND,
     DASHES,
@@ -44,14 +45,6 @@ VERSION_LIMIT: Final = 28
 Values = Floats | NDArray[np.int64]
 Point = tuple[int, float | None]
 """A time (ms) and a value, None for a gap."""
-
-
-class Mark(NamedTuple):
-    """An alert's time on the chart, ms of event time."""
-
-    start_ms: int
-    end_ms: int
-    critical: bool
 
 
 class Line(NamedTuple):
@@ -247,9 +240,9 @@ def _areas(marks: Sequence[Mark], low: int, high: int, shift_ms: int) -> dict[st
                 "name": "▲" if one.critical else "●",
                 "label": {"color": NEGATIVE, "position": "insideTop", "fontSize": 15},
             },
-            {"xAxis": min(high, max(one.end_ms, one.start_ms + 60_000) + shift_ms)},
+            {"xAxis": min(high, one.end_ms + shift_ms)},
         ]
-        for one in marks
+        for one in merged(marks)
         if one.start_ms + shift_ms < high and one.end_ms + shift_ms > low
     ]
     return {"markArea": {"silent": True, "data": areas, "itemStyle": {"color": MARK}}} if areas else {}
@@ -264,7 +257,7 @@ def _versions(models: Sequence[tuple[int, str]], low: int, high: int, shift_ms: 
     if not lines:
         return {}
     style = {"color": NEUTRAL, "type": "dashed"}
-    text = {"formatter": "{b}", "position": "insideEndTop", "fontSize": 11, "color": NEUTRAL}
+    text = {"formatter": "{b}", "position": "end", "fontSize": 11, "color": NEUTRAL}
     return {"markLine": {"silent": True, "symbol": "none", "data": lines, "lineStyle": style, "label": text}}
 
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import address, reads, topic_entity, windows
+from dashboard import address, company_names, reads, topic_entity, windows
 from dashboard.guard import store
 from dashboard.kept import Same, kept, made
 from dashboard.locale import Locale, percent, signed
-from dashboard.markup import Html, el
+from dashboard.markup import Html, el, join, plain
 from dashboard.ranges import DAY, HOUR, Range
 from dashboard.sparkline import sparkline
 from dashboard.visit import Visit
@@ -25,6 +25,7 @@ MOST_TOLD: Final = 6
 OFFERED: Final = 300
 KEPT_S: Final = 5.0
 MULTIPLE: Final = 3
+NAME_LIMIT: Final = 40
 
 
 @kept(KEPT_S, most=256)
@@ -79,7 +80,7 @@ def table(visit: Visit, chosen: tuple[str, ...]) -> Html:
         return el("p", say.nothing_watched, class_="ut-none")
     counts = [_counts(visit, word, now_ms) for word in words]
     rows = [
-        _told(bars, before, word, visit.locale, address.carried())
+        _told(bars, before, word, _company(visit, word), visit.locale, address.carried())
         for word, (bars, before) in zip(words, counts, strict=True)
     ]
     if len(words) > 1:
@@ -109,11 +110,17 @@ def _counts(visit: Visit, word: str, now_ms: int) -> tuple[Totals, Totals]:
     return bars, before
 
 
+def _company(visit: Visit, word: str) -> str:
+    """The name of the company that a word is about; empty for a topic."""
+    return plain(company_names.name(visit.settings, word.partition(topic_entity.SEPARATOR)[0]), NAME_LIMIT)
+
+
 @made(most=512, same=2)
-def _told(bars: Totals, before: Totals, word: str, locale: Locale, _carried: address.Carried) -> Html:
+def _told(bars: Totals, before: Totals, word: str, company: str, locale: Locale, _carried: address.Carried) -> Html:
     entity, _, topic = word.partition(topic_entity.SEPARATOR)
     target = address.link("trends", entity=entity, topic=topic)
-    name = el("a", topic_entity.title(word, locale), href=target, target="_self")
+    link = el("a", topic_entity.title(word, locale), href=target, target="_self")
+    name = join(link, el("small", f" {company}") if company else None)
     return _row(locale, name, [*bars.values()], total(before.values()))
 
 

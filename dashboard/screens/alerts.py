@@ -15,6 +15,7 @@ from dashboard import (
     alert_reads,
     alert_silence,
     alert_story,
+    company_names,
     guard,
     live,
 )
@@ -73,7 +74,7 @@ def _card(visit: Visit, drawn: Alert) -> Shown:
     alert = alert_reads.one(visit.url, drawn.id) or drawn
     if (alert.state, alert.severity, alert.wrong_by) != (drawn.state, drawn.severity, drawn.wrong_by):
         st.rerun(scope="app")
-    return [card(alert, visit.locale)]
+    return [card(alert, visit.locale, company_names.name(visit.settings, alert.entity))]
 
 
 @live.part(SLOWLY)

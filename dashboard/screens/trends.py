@@ -22,11 +22,12 @@ from dashboard import (
     trend_chart,
     windows,
 )
+from dashboard.alert_marks import Mark
 from dashboard.filters import Filters
 from dashboard.live import Chart, Offer, Shown
 from dashboard.locale import percent, signed
 from dashboard.markup import Html, el, join
-from dashboard.trend_chart import Line, Mark, Trend
+from dashboard.trend_chart import Line, Trend
 from dashboard.visit import Visit
 from dashboard.words.filters import FilterWords
 from dashboard.words.trends import Trends

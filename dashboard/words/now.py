@@ -9,6 +9,7 @@ class Now(Words):
     """Words of the first page."""
 
     firing = Phrase("Firing now", "正在告警")
+    firing_note = Phrase("{n} alerts, those of one event together", "共{n}条警报，同一事件合并显示")
     resolved_today = Phrase("{n} resolved in the last 24 h", "过去24小时内已结束{n}条")
     calm_title = Phrase("Nothing is firing", "当前没有警报")
     calm_since = Phrase("Calm since {when}, for {age}.", "自{when}起一直平静，已{age}。")

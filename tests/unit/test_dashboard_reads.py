@@ -11,10 +11,11 @@ from scipy.stats import beta
 
 from dashboard import posterior, ranges
 from dashboard.ages import Age, Ages
+from dashboard.alert_marks import Mark
 from dashboard.kept import RETRY_S, WHOLE_S, Keeper, made
 from dashboard.locale import Locale
 from dashboard.ranges import MOST_BARS, NAMED, cover
-from dashboard.trend_chart import Line, Mark, Trend, drawn, option
+from dashboard.trend_chart import Line, Trend, drawn, option
 from undertone.errors import StoreError
 from undertone.keys import SIZES_S, WINDOW_TTL_S
 from undertone.trends import Counts

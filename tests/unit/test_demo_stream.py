@@ -169,6 +169,15 @@ def test_a_price_falls_with_the_news_of_its_company(tmp_path: Path) -> None:
         assert after / before - 1 == pytest.approx(episode.price, abs=0.04)
 
 
+def test_an_hour_after_the_alert_its_price_is_known_and_lower(tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text(prices_csv("test", TIMES), encoding="utf-8")
+    fired = from_ms(TIMES.surge) + timedelta(minutes=20)
+    [move] = Prices.load(file).moves(SURGE_COMPANY, fired)
+    assert move.end <= from_ms(TIMES.end)
+    assert -0.12 < move.change < 0
+
+
 def test_every_text_is_filled_in(history: list[Item], live: list[Item]) -> None:
     assert not [item for item in [*history, *live] if re.search(r"[{}]", item.message.content)]
 

@@ -1,6 +1,6 @@
-"""Prices of the invented companies, as a file of :mod:`undertone.prices`: hourly on weekdays, and events leave a mark.
+"""Prices of the invented companies, as a file of :mod:`undertone.prices`: hourly on weekdays, oftener where it is live.
 
-Pure and seeded.
+Events leave a mark. Pure and seeded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 
 from undertone.demo.rhythm import HOUR_MS, is_weekend, mood
-from undertone.demo.stream import Event, Timeline
+from undertone.demo.stream import MINUTE_MS, Event, Timeline
 from undertone.demo.words import COMPANIES
 from undertone.messages import from_ms
 
@@ -23,6 +23,8 @@ LEAN = 0.001
 """What a mood of 1 adds to it."""
 REACTION_H = 3
 """Hours over which a price takes an event in."""
+LIVE_STEP_MS = 5 * MINUTE_MS
+"""So that the price is known an hour after the alert, which fires not much more than an hour before the end."""
 
 
 def prices_csv(run: str, times: Timeline) -> str:
@@ -39,11 +41,17 @@ def prices_csv(run: str, times: Timeline) -> str:
 def _walk(run: str, symbol: str, times: Timeline, event: Event | None) -> Iterator[tuple[str, str, str]]:
     draw = random.Random(f"{run}-{symbol}-price")
     level = math.log(draw.uniform(12, 240))
-    for at in range(-(-times.start // HOUR_MS) * HOUR_MS, times.end, HOUR_MS):
+    hours = range(-(-times.start // HOUR_MS) * HOUR_MS, times.live, HOUR_MS)
+    for at, step_ms in (*((one, HOUR_MS) for one in hours), *((one, LIVE_STEP_MS) for one in _live(times))):
         there = at + times.shift
         if is_weekend(there) or there // HOUR_MS % 24 not in OPEN_HOURS:
             continue
-        level += draw.gauss(LEAN * mood(run, symbol, at), STEP)
+        part = step_ms / HOUR_MS
+        level += draw.gauss(LEAN * mood(run, symbol, at) * part, STEP * math.sqrt(part))
         if event is not None and 0 < at - event.begins <= REACTION_H * HOUR_MS:
-            level += math.log1p(event.episode.price) / REACTION_H
+            level += math.log1p(event.episode.price) / REACTION_H * part
         yield symbol, f"{from_ms(at):%Y-%m-%dT%H:%MZ}", f"{math.exp(level):.2f}"
+
+
+def _live(times: Timeline) -> range:
+    return range(-(-times.live // LIVE_STEP_MS) * LIVE_STEP_MS, times.end + 1, LIVE_STEP_MS)
