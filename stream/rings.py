@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream.baseline import DAY_H, HISTORY_H, WEEK_H, Bools, Floats, Ints
 from stream.detector import WINDOWS_MIN
-from undertone.trends import WHOLE, Counts, Series
+from undertone.trends import WHOLE, Counts, Series, total
 
 MINUTES = max(WINDOWS_MIN)
 KEPT_H = HISTORY_H + DAY_H + 2
@@ -286,10 +286,16 @@ class Rings:
 
 
 def _with_sums(counts: Mapping[Series, Counts]) -> Iterable[tuple[Series, Counts]]:
-    """Every series that is counted, and its part in the sum over topics, which is not."""
+    """Every series that is counted, for each entity its part in the sum over topics, and the sum of the topics."""
+    topics = []
     for one, cell in counts.items():
         yield one, cell
-        yield _sum_of(one), cell
+        if one.entity:
+            yield _sum_of(one), cell
+        else:
+            topics.append(cell)
+    if topics:
+        yield WHOLE, total(topics)
 
 
 def _sum_of(series: Series) -> Series:
