@@ -24,6 +24,8 @@ GRACE_SLOTS = int(GRACE.total_seconds()) // 60 // SLOT_MIN
 
 METHODS: dict[str, Callable[[Ground], Floats]] = {
     OURS: ours.score,
+    f"the same, p_share {ours.LOOSER}": lambda ground: ours.score(ground, ours.LOOSER),
+    "the count alone": lambda ground: ours.score(ground, 1.0),
     **{name: lambda ground, name=name: baselines.score(name, ground.negative) for name in baselines.METHODS},  # type: ignore[misc]
 }
 

@@ -16,10 +16,12 @@ SLOTS_H = 60 // SLOT_MIN
 P_COUNT = 3.0
 """The score of a warning as shipped."""
 P_SHARE = NEGATIVE_SURGE.warning.p_share or 1.0
+LOOSER = 0.05
+"""Another bar for the share, to see what it buys."""
 
 
-def score(ground: Ground) -> Floats:
-    """Of each slot from four weeks on, (slots, series): -log10 p_count where the share is as unusual as a warning's.
+def score(ground: Ground, p_share: float = P_SHARE) -> Floats:
+    """Of each slot from four weeks on, (slots, series): -log10 p_count where the share's tail is up to ``p_share``.
 
     It is the largest of the three windows, and -inf where none holds enough stories of an unusual share. Hours of a
     score over that of a warning are not learnt for a day, as the watch does with its alerts.
@@ -47,12 +49,12 @@ def score(ground: Ground) -> Floats:
         if len(columns):
             recent = slice(hour - RECENT_H, hour)
             usual = fit.now(hour - begin, k[recent], usable[recent])
-            result[slots, columns] = _hour(negative[:, slots], total[:, slots], usual, shares, columns)
+            result[slots, columns] = _hour(negative[:, slots], total[:, slots], usual, shares, columns, p_share)
             _mask(usable, result[slots] >= P_COUNT, hour)
     return result
 
 
-def _hour(negative: Ints, total: Ints, usual: CountBaseline, shares: ShareBaseline, of: Ints) -> Floats:
+def _hour(negative: Ints, total: Ints, usual: CountBaseline, shares: ShareBaseline, of: Ints, bar: float) -> Floats:
     """Scores of one hour, (slots, columns)."""
     found = np.empty((SLOTS_H, len(of)))
     for slot in range(SLOTS_H):
@@ -62,7 +64,7 @@ def _hour(negative: Ints, total: Ints, usual: CountBaseline, shares: ShareBaseli
         p_share = np.stack(
             [share_tail(n[w], everything[w], shares.mean[of], shares.precision[of]) for w in range(LOOKS)]
         )
-        holds = (n >= NEGATIVE_SURGE.min_stories) & (p_share <= P_SHARE)
+        holds = (n >= NEGATIVE_SURGE.min_stories) & (p_share <= bar)
         found[slot] = np.where(holds, -np.log10(p_count + 1e-300), -np.inf).max(axis=0)
     return found
 
