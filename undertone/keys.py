@@ -200,7 +200,7 @@ def watch_state() -> str:
     an alert machine as JSON, ``past:<stream>`` the alerts that ended lately as JSON, ``masks:<stream> TAB <hour>`` the
     hours of series that were found in that hour not to be learnt from, of the last 29 days, ``series:<stream>`` and
     ``refused:<stream>`` how many series are remembered and how often one found no place, ``cursor:<channel>`` last
-    outbox entry delivered, ``fence`` number of leases given.
+    outbox entry delivered, ``fence`` number of leases given, ``changes`` how often alerts were written.
     """
     return f"{ROOT}:{{alerts}}:watch"
 

@@ -9,6 +9,7 @@ import pytest
 from tests.api_server import fired, publish
 from tests.seed import NOW_MS
 from undertone.alert_reading import AlertPlace, AlertReader, WantedAlerts
+from undertone.alert_store import AlertStore
 from undertone.messages import to_ms
 from undertone.store import Store
 
@@ -46,3 +47,17 @@ def test_a_page_reads_only_so_many_alerts_and_says_where_to_go_on(
     assert (first.alerts, first.after) == ([], AlertPlace(NOW_MS + 50, "alert-0050"))
     second = reader.page(rare, first.after, 10)
     assert ([one.id for one in second.alerts], second.after) == (["alert-0999"], None)
+
+
+def test_every_change_of_an_alert_counts_and_a_look_that_finds_nothing_does_not(redis_url: str) -> None:
+    store = Store.open(redis_url)
+    alerts = AlertStore(store.redis)
+    assert alerts.changes() == 0
+    one = fired(store, 1, NOW_MS)
+    publish(store, one)
+    known = alerts.changes()
+    assert known > 0
+    publish(store)
+    assert alerts.changes() == known
+    alerts.acknowledge(one.id, "maria", NOW_MS)
+    assert alerts.changes() == known + 1

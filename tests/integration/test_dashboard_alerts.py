@@ -149,14 +149,19 @@ def test_other_alerts_of_the_same_event_are_named(store: Store, alert: Alert) ->
 def test_the_price_after_it_is_told_where_a_price_file_is_given(
     store: Store, alert: Alert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "prices.csv"
+    path, earlier = tmp_path / "prices.csv", alert.fired_at - timedelta(minutes=40)
     with path.open("w", newline="") as file:
-        rows = [("time", "symbol", "price"), (alert.fired_at.isoformat(), "FB", 68.06)]
-        csv.writer(file).writerows([*rows, ((alert.fired_at + timedelta(hours=1)).isoformat(), "FB", 64.5)])
+        rows = [(earlier, 68.06), (alert.fired_at, 68.06), (earlier + timedelta(hours=1), 64.5)]
+        csv.writer(file).writerows([("time", "symbol", "price"), *((at.isoformat(), "FB", one) for at, one in rows)])
     monkeypatch.setenv("UNDERTONE_PRICES", str(path))
-    shown = text(page("alerts", alert="seed-1"))
+    seed.publish(store, seed.changed(alert, id="then", started_at=earlier, fired_at=earlier))
+    shown = text(page("alerts", alert="then"))
     assert "The price since" in shown
     assert "▼ −5.2%" in shown
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerow(((alert.fired_at + timedelta(hours=1)).isoformat(), "FB", 60.0))
+    KEEPER.forget()
+    assert "▼" not in text(page("alerts", alert="seed-1")).split("The price since")[1].split("Why")[0]  # not yet
     path.write_text("day,nothing\n1,2\n")
     assert "The prices cannot be read" in text(page("alerts", alert="seed-1"))
 
