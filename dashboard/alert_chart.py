@@ -75,7 +75,7 @@ def option(alert: Alert, points: Points, locale: Locale) -> dict[str, Any]:
             "silent": True, "symbol": "none",
             "data": [
                 _mark({"yAxis": expected}, say.picture_expected.format(mean=mean), POSITIVE, "insideStartTop"),
-                _mark({"xAxis": fired}, say.picture_fired, NEUTRAL, "insideEndTop"),
+                _mark({"xAxis": fired}, say.picture_fired, NEUTRAL, "end"),
             ],
         },
     }  # fmt: skip

@@ -44,7 +44,7 @@ def partitions(health: Health, locale: Locale, say: Pipeline) -> Html:
             locale.number(one.offset),
             locale.number(lags[name]) if name in lags else say.none,
             locale.moment(one.watermark_ms, year=True) if one.watermark_ms >= 0 else say.none,
-            locale.age(max(0, health.now_ms - one.updated_ms)) if one.updated_ms else say.none,
+            locale.about(max(0, health.now_ms - one.updated_ms)) if one.updated_ms else say.none,
             *(locale.number(n) for n in counters),
             locale.number(dead),
         ))  # fmt: skip

@@ -24,6 +24,8 @@ SPAN: Final = Range("1d", DAY, HOUR, HOUR)
 MOST_TOLD: Final = 6
 OFFERED: Final = 300
 KEPT_S: Final = 5.0
+OPTIONS_S: Final = 30.0
+STEP_MS: Final = 300_000
 MULTIPLE: Final = 3
 NAME_LIMIT: Final = 40
 
@@ -65,17 +67,22 @@ def choose(visit: Visit) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def options(visit: Visit) -> list[str]:
+def options(visit: Visit) -> tuple[str, ...]:
     """What may be watched: the companies of the last day, most told of first, then the topics."""
-    ranked = _ranking(visit)
+    return _options(visit.url, visit.streams, visit.now_ms() // STEP_MS * STEP_MS)
+
+
+@kept(OPTIONS_S, most=16)
+def _options(url: str, streams: tuple[str, ...], now_ms: int) -> tuple[str, ...]:
+    ranked = windows.ranking(url, streams, *SPAN.bounds_ms(now_ms), now_ms)
     companies = [topic_entity.key(entity=name) for name in windows.by_entity(ranked, "")][:OFFERED]
-    return companies + [topic_entity.key(topic=name) for name in windows.by_topic(ranked, "")]
+    return (*companies, *(topic_entity.key(topic=name) for name in windows.by_topic(ranked, "")))
 
 
 def table(visit: Visit, chosen: tuple[str, ...]) -> Html:
     """One row for each that is watched, and one for all together."""
     say, now_ms = Now(visit.locale.language), visit.now_ms()
-    words = chosen or tuple(options(visit)[:MOST_TOLD])
+    words = chosen or options(visit)[:MOST_TOLD]
     if not words:
         return el("p", say.nothing_watched, class_="ut-none")
     counts = [_counts(visit, word, now_ms) for word in words]
@@ -95,12 +102,6 @@ def _current(visit: Visit) -> tuple[str, ...]:
     if visit.person.signed_in:
         return tuple(filter(topic_entity.valid, _stored(visit.url, visit.person.name) or ()))
     return tuple(filter(topic_entity.valid, address.values("watch")))
-
-
-def _ranking(visit: Visit) -> windows.Ranking:
-    now_ms = visit.now_ms()
-    start_ms, end_ms = SPAN.bounds_ms(now_ms)
-    return windows.ranking(visit.url, visit.streams, start_ms, end_ms, now_ms)
 
 
 def _counts(visit: Visit, word: str, now_ms: int) -> tuple[Totals, Totals]:

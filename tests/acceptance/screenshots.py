@@ -19,10 +19,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.address import HOME
+from dashboard.charts import NEGATIVE, NEUTRAL, POSITIVE, SERIES
 from dashboard.screens import PAGES
 from tests.acceptance.view import ARGS, CHROMIUM, PATIENCE_MS, PHONE, WIDE, Scheme
 from tests.servers import wait_until
@@ -123,11 +124,12 @@ def _take(page: Page, url: str, path: Path, width: int) -> None:
 
 
 def _palette(picture: Image.Image) -> Image.Image:
-    """The colours that it has most of. Those that say something are among them; what blends two is not missed."""
+    """The colours that say something, and those that it has most of; what blends two is not missed."""
     found = cast("list[tuple[int, tuple[int, int, int]]]", picture.getcolors(picture.width * picture.height))
-    common = [colour for _, colour in sorted(found, reverse=True)[:PALETTE]]
+    meant = [ImageColor.getrgb(colour) for colour in (NEGATIVE, NEUTRAL, POSITIVE, *SERIES)]
+    common = [colour for _, colour in sorted(found, reverse=True)]
     made = Image.new("P", (1, 1))
-    made.putpalette([part for colour in common for part in colour])
+    made.putpalette([part for colour in [*meant, *common][:PALETTE] for part in colour])
     return made
 
 
