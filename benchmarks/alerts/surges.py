@@ -58,7 +58,7 @@ def put_in(
     Args:
         begin_ms: The first may begin then.
         end_ms: All are over by then.
-        entities: Whom they may be about, each as likely.
+        entities: Whom they may be about, each as likely; an empty one is nobody in particular.
         pool: Scored texts that are truly negative.
         a_day: How many there are.
         seed: Of all that is drawn.
@@ -81,13 +81,22 @@ def put_in(
             told = {"position": position, "id": position, "stream": "comments", "story": position, "status": "counted"}
             row = judged[int(draw.integers(len(judged)))]
             rows.append(
-                {**told, **row, "published_at": at_ms, "source": f"source-{draw.integers(12)}", "entities": [entity]}
+                {
+                    **told,
+                    **row,
+                    "published_at": at_ms,
+                    "source": f"source-{draw.integers(12)}",
+                    "entities": [entity] if entity else [],
+                }
             )
     return pa.Table.from_pylist(rows, SCHEMA), surges
 
 
 class Found(NamedTuple):
-    """What became of one surge: minutes from its first story to the first alert about its entity, None if none."""
+    """What became of one surge: minutes from its first story to the first alert about its entity, None if none.
+
+    Of one about nobody in particular an alert of any topic, or of the whole stream, counts.
+    """
 
     surge: Surge
     delay_min: float | None
@@ -99,7 +108,9 @@ def found(surges: Sequence[Surge], rung: Sequence[Ringing]) -> list[Found]:
     results = []
     for surge in surges:
         about = [
-            one for one in rung if one.alert.entity == surge.entity and surge.begin <= one.fired_at <= surge.end + GRACE
+            one
+            for one in rung
+            if (one.alert.entity or "") == surge.entity and surge.begin <= one.fired_at <= surge.end + GRACE
         ]
         delays = [(one.fired_at - surge.begin).total_seconds() / 60 for one in about]
         results.append(Found(surge, min(delays, default=None), sum(one.notifications for one in about)))
