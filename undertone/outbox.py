@@ -72,9 +72,18 @@ class Outbox:
         self.redis.hsetnx(keys.watch_state(), f"cursor:{channel}", last[0][0] if last else b"0-0")
 
     def record_delivery(
-        self, token: str, channel: str, cursor: str, out: Outgoing, outcome: str, now_ms: int, *, count: str = ""
+        self,
+        token: str,
+        channel: str,
+        cursor: str,
+        out: Outgoing,
+        outcome: str,
+        now_ms: int,
+        *,
+        count: str = "",
+        cursor_after: str | None = None,
     ) -> None:
-        """Move a channel's cursor past an entry and note how it ended; the first note of a notification stays.
+        """Note how an entry ended, and move a channel's cursor; the first note of a notification stays.
 
         Args:
             token: Of the lease.
@@ -84,6 +93,8 @@ class Outbox:
             outcome: ``ok``, ``held:…`` or a refusal; empty where the channel has nothing to do with the alert.
             now_ms: By the clock on the wall.
             count: What it adds to in the :meth:`tally` of the day of event time; may be empty.
+            cursor_after: Where the cursor goes, which is before it while an older entry is not done with; by default
+                past the entry.
 
         Raises:
             LeaseLostError: if another watcher is in charge.
@@ -94,7 +105,7 @@ class Outbox:
             token,
             f"cursor:{channel}",
             cursor,
-            out.entry,
+            cursor_after or out.entry,
             f"{channel}:{out.notification}",
             f"{outcome} {now_ms}" if outcome else "",
             keys.ALERT_TTL_S,
@@ -111,9 +122,20 @@ class Outbox:
         ``sent`` counts those that cost budget, ``held:<reason>`` those that were not sent.
         """
         raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.tally(channel, day)))
-        return {name.decode(): int(value) for name, value in raw.items()}
+        return {name: int(value) for name, value in _texts(raw).items()}
 
     def deliveries(self, alert_id: str) -> dict[str, str]:
         """How each notification of an alert ended, by ``<channel>:<notification>``: ``ok`` or a refusal, and when."""
-        raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.delivered(alert_id)))
-        return {name.decode(): value.decode() for name, value in raw.items()}
+        return _texts(cast("dict[bytes, bytes]", self.redis.hgetall(keys.delivered(alert_id))))
+
+    def standing(self, channel: str, day: str, alert_id: str) -> tuple[dict[str, int], dict[str, str]]:
+        """The :meth:`tally` of a channel on a day and the :meth:`deliveries` of an alert, asked for at once."""
+        asked = self.redis.pipeline(transaction=False)
+        asked.hgetall(keys.tally(channel, day))
+        asked.hgetall(keys.delivered(alert_id))
+        counts, ends = cast("list[dict[bytes, bytes]]", asked.execute())
+        return {name: int(value) for name, value in _texts(counts).items()}, _texts(ends)
+
+
+def _texts(raw: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in raw.items()}

@@ -13,10 +13,16 @@ class NotDeliveredError(UndertoneError):
 
 
 class Channel(Protocol):
-    """A way to one receiver. ``name`` is part of keys in Redis: do not change it."""
+    """A way to one receiver. ``name`` is part of keys in Redis: do not change it.
+
+    ``at_once`` is how many notifications may be on their way at once, each on a thread of its own.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def at_once(self) -> int: ...
 
     def deliver(self, out: Outgoing) -> str:
         """Deliver one notification; returns how it ended: ``ok``, or a refusal that is final.

@@ -35,7 +35,9 @@ CALLS = {
 
 
 class ChatChannel:
-    """One apprise URL."""
+    """One apprise URL. Services limit how often they are called, so that there is one call after the other."""
+
+    at_once = 1
 
     def __init__(self, name: str, url: str, timeout_s: float, acknowledge: Callable[[Outgoing], str]) -> None:
         """Parse the URL.

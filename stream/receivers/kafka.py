@@ -21,6 +21,7 @@ class KafkaChannel:
     """See the module."""
 
     name = "kafka"
+    at_once = 1
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

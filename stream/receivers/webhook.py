@@ -49,6 +49,8 @@ class Target:
 class WebhookChannel:
     """Calls one webhook. ``body`` makes what is sent of a notification; see :mod:`stream.receivers.alertmanager`."""
 
+    at_once = 4
+
     def __init__(self, target: Target, body: Callable[[Outgoing], dict[str, Any]]) -> None:
         self.name = target.name
         self._target = target

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 from typer.testing import CliRunner
 
-from stream.couriers import Courier, everything
+from stream.couriers import Courier, Decide, everything
 from stream.post import Post
 from stream.receivers.addressed import addressed, channel
 from tests.alerts import alert
@@ -24,6 +27,7 @@ from undertone.errors import InputError
 from undertone.messages import Alert, Severity
 from undertone.rules import Receiver, Webhook
 from undertone.rules.file import parse
+from undertone.rules.routing import Decision
 from undertone.settings import Settings
 
 PATIENCE_S = 60
@@ -231,10 +235,16 @@ def hook(listener: Listener) -> Any:
     return channel(addressed(Receiver(name="desk", webhook=way), lambda _: None), lambda _: "", "")
 
 
+def counted(name: str) -> Decide:
+    """For a receiver that is told of everything, on its budget."""
+    return lambda *_: Decision(name, "", costs=True)
+
+
 class Dying:
     """Delivers, and dies before it can say so."""
 
     name = "desk"
+    at_once = 1
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -265,6 +275,85 @@ def test_a_courier_that_dies_between_delivery_and_record_is_followed_by_one_with
     second.stop()
     second.join(PATIENCE_S)
     assert taken(desk) == [f"{1:016x}-1"] * 2
+
+
+def test_alerts_go_side_by_side_and_the_notifications_of_one_event_in_order(
+    alerts: AlertStore, token: str, redis_url: str, listeners: Callable[[], Listener]
+) -> None:
+    desk = listeners()
+    alerts.join("desk")
+    others = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        key = handler.headers["Idempotency-Key"]
+        if key == f"{1:016x}-1":
+            assert others.wait(PATIENCE_S), "the other alerts wait for the first"
+        if {f"{2:016x}-1", f"{3:016x}-1"} <= set(taken(desk)):
+            others.set()
+        status(200)(handler)
+
+    desk.usual = answer
+    event = numbered(1)
+    for number in (1, 2, 3):
+        tell(alerts, token, numbered(number, incident=f"{number:016x}"))
+    tell(alerts, token, msgspec.structs.replace(event, notifications=2), "grown")
+    tell(alerts, token, numbered(4, incident=event.id))
+    courier = Courier(hook(desk), redis_url, token, everything("desk"))
+    courier.start()
+    until(lambda: not alerts.outgoing("desk")[1], "all that was told")
+    courier.stop()
+    courier.join(PATIENCE_S)
+    assert [key for key in taken(desk) if key[:16] in (f"{1:016x}", f"{4:016x}")] == [
+        f"{1:016x}-1", f"{1:016x}-2", f"{4:016x}-1",
+    ]  # fmt: skip
+    assert sorted(taken(desk)) == sorted({*taken(desk)})
+
+
+@pytest.mark.filterwarnings("ignore:Exception in thread courier-desk")
+def test_what_arrived_behind_one_that_did_not_is_not_sent_again_by_the_next_courier(
+    alerts: AlertStore, token: str, redis_url: str, listeners: Callable[[], Listener]
+) -> None:
+    desk = listeners()
+    alerts.join("desk")
+
+    class DyingAtTheFirst(Dying):
+        at_once = 4
+
+        def deliver(self, out: Outgoing) -> str:
+            if out.alert.id == f"{1:016x}":
+                until(lambda: all("desk:1" in alerts.deliveries(f"{one:016x}") for one in (2, 3)), "the other records")
+                raise SystemExit
+            return str(self._inner.deliver(out))
+
+    for number in (1, 2, 3):
+        tell(alerts, token, numbered(number))
+    first = Courier(DyingAtTheFirst(hook(desk)), redis_url, token, counted("desk"))
+    first.start()
+    first.join(PATIENCE_S)
+    assert not first.is_alive()
+    assert len(alerts.outgoing("desk")[1]) == 3
+
+    second = Courier(hook(desk), redis_url, token, counted("desk"))
+    second.start()
+    until(lambda: not alerts.outgoing("desk")[1], "what was left")
+    second.stop()
+    second.join(PATIENCE_S)
+    assert sorted(taken(desk)) == [f"{number:016x}-1" for number in (1, 2, 3)]
+    assert alerts.tally("desk", DAY) == {"sent": 3}
+
+
+def test_a_budget_is_kept_by_alerts_that_go_side_by_side(
+    alerts: AlertStore, token: str, listeners: Callable[[], Listener], posts: Callable[..., Post]
+) -> None:
+    desk = listeners()
+    desk.answers = [status(404)]
+    for number in range(1, 8):
+        tell(alerts, token, numbered(number))
+    alerts.redis.hset(keys.watch_state(), "cursor:webhook", "0-0")
+    posts(webhook_url=desk.url).use(parse("version: 1\nroutes: [{to: [webhook], budget: {per_day: 3}}]"))
+    until(lambda: not alerts.outgoing("webhook")[1], "all that was told")
+    assert len(desk.calls) == 4, "the one that was refused costs nothing"
+    assert alerts.tally("webhook", DAY) == {"sent": 3, "refused": 1, "held:budget": 3}
 
 
 def test_a_courier_whose_lease_is_gone_stops_before_it_records(
