@@ -32,10 +32,12 @@ def test_an_alert_is_on_the_open_page_within_five_seconds_and_leads_to_what_prov
     expect(row).to_contain_text(re.compile(r"\d+ negative stories in 15 min, where 0 would be usual"))
     wait_until(lambda: desk.published(alert.id), PATIENCE_S, "the alert on its topic")
 
+    page.evaluate("window.opened = 'once'")
     follow(page, row.get_by_role("link", name="RECALL", exact=True), f"**/alerts?alert={alert.id}")
     page.get_by_role("link", name="Story 1", exact=True).first.click()
     page.wait_for_url("**/stories?story=**")
     expect(page.get_by_role("heading", name=alert.evidence[0].text)).to_be_visible()
+    assert page.evaluate("window.opened") == "once"  # nothing was loaded anew on the way
     page.go_back()
     page.locator(".ut-stories a").first.click()
     page.wait_for_url("**/stories?story=**")
