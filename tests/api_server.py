@@ -15,7 +15,7 @@ import httpx
 
 from tests.seed import NOW_MS, alert, changed
 from tests.servers import wait_until
-from undertone import keys
+from undertone import copies, keys
 from undertone.alert_store import AlertStore, Publication
 from undertone.api.app import build
 from undertone.api.server import Server
@@ -101,6 +101,14 @@ def tell(store: Store, *stories: Evidence, now_ms: int = NOW_MS) -> None:
         store.register(run.stream, run.partition)
         run.state = {"watermark_ms": now_ms, "updated_ms": time.time_ns() // 1_000_000}
         assert store.apply(run)[0] is Outcome.APPLIED
+
+
+def tell_again(store: Store, one: Evidence, source: str, at_ms: int) -> None:
+    """Write a copy of a story, as the worker that met it does."""
+    known = store.state("news", 0).offset
+    run = Run("news", 0, known + 1, known + 1, known, "test")
+    run.copies = {bucket(at_ms, keys.DAY_S): dict.fromkeys(copies.fields(one.position, source, at_ms), 1)}
+    assert store.apply(run)[0] is Outcome.APPLIED
 
 
 def _add(run: Run, one: Evidence) -> None:

@@ -81,6 +81,9 @@ def counts(reader: Reader, stories: Iterable[Evidence], *, window_s: int = keys.
 
 def of(reader: Reader, story: Evidence, *, window_s: int = keys.DAY_S) -> Copies:
     """The copies of one story, by source and hour; see :func:`counts` for the arguments."""
+    count = counts(reader, [story], window_s=window_s).get(story.position, 0)
+    if not count:
+        return Copies()
     names = [
         keys.copies(story.stream, partition, day)
         for day in _days(story, window_s)
@@ -105,7 +108,6 @@ def of(reader: Reader, story: Evidence, *, window_s: int = keys.DAY_S) -> Copies
             by_source[value] += n
         else:
             by_hour[int(value)] += n
-    count = counts(reader, [story], window_s=window_s).get(story.position, 0)
     return Copies(count, dict(by_source.most_common()), dict(sorted(by_hour.items())))
 
 

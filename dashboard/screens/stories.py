@@ -60,7 +60,8 @@ def _list(visit: Visit, chosen: Filters, wanted: str) -> Shown:
     copies = story_copies.counts(visit, [one for each in found[:SHOWN] for one in each.tellings])
 
     def taken() -> export.Table:
-        return _table([one for each in found for one in each.tellings], visit)
+        stories = [one for each in found for one in each.tellings]
+        return _table(stories, story_copies.counts(visit, stories), visit)
 
     return [
         join(heading, _rows(found, copies, locale, address.carried())),
@@ -85,16 +86,16 @@ def _copies(cluster: Cluster, copies: Mapping[str, int]) -> int:
     return sum(copies.get(one.position, 0) for one in cluster.tellings)
 
 
-def _table(stories: list[Evidence], visit: Visit) -> export.Table:
+def _table(stories: list[Evidence], copies: Mapping[str, int], visit: Visit) -> export.Table:
     units, say = visit.locale.units, Stories(visit.locale.language)
     headings = [
         f"{say.column_time} (UTC)", units.stream, say.column_source, units.topic, units.entity, say.column_sentiment,
-        say.column_probability, say.column_text, say.column_url, say.column_position,
+        say.column_probability, say.copies_title, say.column_text, say.column_url, say.column_position,
     ]  # fmt: skip
     rows = [
         (
             export.moment(one.published_ms), one.stream, one.source, one.topic, ", ".join(one.entities),
-            one.sentiment.value, one.p, one.text, one.url or "", one.position,
+            one.sentiment.value, one.p, copies.get(one.position, 0), one.text, one.url or "", one.position,
         )
         for one in stories
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from redis import Redis
 
-from tests.api_server import MINUTE_MS, access_log, fired, publish, serving, story, tell
+from tests.api_server import MINUTE_MS, access_log, fired, publish, serving, story, tell, tell_again
 from tests.seed import HOSTILE, HOSTILE_NAME, HOSTILE_URL, NOW_MS
 from tests.servers import wait_until
 from undertone.api import shapes
@@ -150,6 +150,27 @@ def test_pages_of_stories_are_the_whole_newest_first(api: httpx.Client, store: S
     assert [one["position"] for one in found] == [
         one.position for one in sorted(kept, key=lambda one: (-one.published_ms, one.position))
     ]
+
+
+def test_stories_say_how_often_they_were_told_again_by_whom_and_when(api: httpx.Client, store: Store) -> None:
+    told = story(9_000, NOW_MS - 2 * DAY_MS, text="told again and again")
+    tell(store, told)
+    hour_ms = 3_600_000
+    for source, later_h in (("post", 1), ("times", 2), ("post", 20)):
+        tell_again(store, told, source, told.published_ms + later_h * hour_ms)
+    wide = {"from": from_ms(told.published_ms).isoformat(), "to": from_ms(told.published_ms + hour_ms).isoformat()}
+    (one,) = got(api, "/v1/stories", shapes.Stories, **wide).stories
+    assert one.copies == 3
+    found = got(api, one.href, shapes.OneStory)
+    assert found.story == one
+    hours = [from_ms((told.published_ms // hour_ms + later) * hour_ms) for later in (1, 2, 20)]
+    by_source = (shapes.FromSource(source="post", copies=2), shapes.FromSource(source="times", copies=1))
+    assert found.copies == shapes.Copies(
+        count=3, sources=2, first=hours[0], last=hours[-1], by_source=by_source,
+        by_hour=tuple(shapes.InHour(start=at, copies=1) for at in hours),
+    )  # fmt: skip
+    untold = got(api, "/v1/stories/comments-0:300", shapes.OneStory)
+    assert (untold.story.copies, untold.copies.count, untold.copies.first) == (0, 0, None)
 
 
 def test_stories_are_found_by_words_entity_sentiment_and_source(api: httpx.Client) -> None:

@@ -30,6 +30,7 @@ _STORY = {
     "author": None,
     "url": "https://example.com/northgate",
     "model": "finance-2026.11.25-7a4a1922",
+    "copies": 3,
     "href": "/v1/stories/news-3:1042?at=2026-11-25T08%3A01%3A30.250Z",
 }
 
@@ -106,7 +107,18 @@ EXAMPLES: dict[type[msgspec.Struct], dict[str, Any]] = {
         "stories": [_STORY],
         "next": None,
     },
-    shapes.OneStory: {"schema_version": 1, "story": _STORY},
+    shapes.OneStory: {
+        "schema_version": 1,
+        "story": _STORY,
+        "copies": {
+            "count": 3,
+            "sources": 2,
+            "first": "2026-11-25T08:00:00Z",
+            "last": "2026-11-25T11:00:00Z",
+            "by_source": [{"source": "example-post", "copies": 2}, {"source": "example-times", "copies": 1}],
+            "by_hour": [{"start": "2026-11-25T08:00:00Z", "copies": 1}, {"start": "2026-11-25T11:00:00Z", "copies": 2}],
+        },
+    },
     shapes.Alerts: {"schema_version": 1, "alerts": [_ALERT], "next": None},
     shapes.OneAlert: {
         "schema_version": 1,

@@ -129,7 +129,37 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     author: str | None
     url: Annotated[str | None, Meta(description="http or https only; null where it was anything else")]
     model: str
+    copies: Annotated[Count, Meta(description="how often it was told again while it was open: a day, unless set else")]
     href: Annotated[str, Meta(description="path of this story")]
+
+
+class FromSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies that one source published."""
+
+    source: str
+    copies: Count
+
+
+class InHour(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies that were published in one hour of event time."""
+
+    start: datetime
+    copies: Count
+
+
+class Copies(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a story was told again, by whom and when.
+
+    `sources` is how many sources that were; of them `by_source` has those with the most copies, 50 at most. `first` and
+    `last` are the beginnings of the hours of the first copy and the last.
+    """
+
+    count: Count
+    sources: Count
+    first: datetime | None
+    last: datetime | None
+    by_source: tuple[FromSource, ...]
+    by_hour: tuple[InHour, ...]
 
 
 class Stories(_Answer, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
@@ -142,9 +172,10 @@ class Stories(_Answer, frozen=True, kw_only=True, rename={"start": "from", "end"
 
 
 class OneStory(_Answer, frozen=True, kw_only=True):
-    """One story."""
+    """One story and its copies."""
 
     story: Story
+    copies: Copies
 
 
 class Alerts(_Answer, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from undertone import keys, story_search
+from undertone import copies, keys, story_search
 from undertone.api import cursors, shapes
 from undertone.api.answers import answer, fitting
 from undertone.api.document import described
@@ -15,7 +15,7 @@ from undertone.api.problems import ApiError, refused
 from undertone.api.queries import Position, StoriesQuery, StoryQuery, streams
 from undertone.api.service import service
 from undertone.api.trends import asked_range
-from undertone.api.views import shaped
+from undertone.api.views import shaped, told_again
 from undertone.messages import from_ms, to_ms
 
 COST = 2
@@ -65,10 +65,12 @@ def stories(request: Request, query: Annotated[StoriesQuery, Query()]) -> Respon
     if count < len(page.stories):
         last = page.stories[count - 1]
         follows = story_search.Place(last.published_ms, last.position)
+    shown = page.stories[:count]
+    told = copies.counts(ours.reader, shown, window_s=ours.settings.story_window_s)
     shape = shapes.Stories(
         start=from_ms(start_ms),
         end=from_ms(end_ms),
-        stories=tuple(map(shaped, page.stories[:count])),
+        stories=tuple(shaped(one, told.get(one.position, 0)) for one in shown),
         next=None if follows is None else cursors.cursor(asked, _Place(start_ms, end_ms, *follows)),
     )
     return answer(request, shape)
@@ -76,9 +78,14 @@ def stories(request: Request, query: Annotated[StoriesQuery, Query()]) -> Respon
 
 @router.get("/v1/stories/{position}", **described(shapes.OneStory, "One story by its position", missing=True))
 def story(request: Request, position: Position, query: Annotated[StoryQuery, Query()]) -> Response:
-    """The story at a place of the log, for as long as it is kept for evidence. `href` of a story leads here."""
+    """The story at a place of the log and its copies, for as long as it is kept. `href` of a story leads here."""
     at_ms = None if query.at is None else to_ms(query.at)
-    found = story_search.find(service(request).reader, position, at_ms)
+    ours = service(request)
+    found = story_search.find(ours.reader, position, at_ms)
     if found is None:
         raise ApiError("not-found", f"no story is kept at {position}: `at` finds those long before the newest")
-    return answer(request, shapes.OneStory(story=shaped(found)), settled=True)
+    window_s = ours.settings.story_window_s
+    told = copies.of(ours.reader, found, window_s=window_s)
+    shape = shapes.OneStory(story=shaped(found, told.count), copies=told_again(told))
+    settled = ours.complete_until_ms(found.stream) > found.published_ms + window_s * 1000
+    return answer(request, shape, settled=settled)

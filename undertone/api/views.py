@@ -7,13 +7,16 @@ from urllib.parse import urlencode
 import msgspec
 
 from undertone.api import shapes
+from undertone.copies import Copies
 from undertone.messages import Alert, Evidence, from_ms
 from undertone.prices import Move
 from undertone.web_address import followable
 
+SOURCES_SHOWN = 50
 
-def shaped(one: Evidence) -> shapes.Story:
-    """A story as the API shows it."""
+
+def shaped(one: Evidence, copies: int = 0) -> shapes.Story:
+    """A story as the API shows it, which was told again so often."""
     at = from_ms(one.published_ms)
     asked = urlencode({"at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")})
     return shapes.Story(
@@ -30,7 +33,22 @@ def shaped(one: Evidence) -> shapes.Story:
         author=one.author,
         url=followable(one.url),
         model=one.model,
+        copies=copies,
         href=f"/v1/stories/{one.position}?{asked}",
+    )
+
+
+def told_again(found: Copies) -> shapes.Copies:
+    """The copies of one story."""
+    hours = [from_ms(start_s * 1000) for start_s in found.by_hour]
+    by_source = [shapes.FromSource(source=name, copies=n) for name, n in found.by_source.items()]
+    return shapes.Copies(
+        count=found.count,
+        sources=len(by_source),
+        first=min(hours, default=None),
+        last=max(hours, default=None),
+        by_source=tuple(by_source[:SOURCES_SHOWN]),
+        by_hour=tuple(shapes.InHour(start=at, copies=n) for at, n in zip(hours, found.by_hour.values(), strict=True)),
     )
 
 
