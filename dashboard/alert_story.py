@@ -56,6 +56,8 @@ def _citations(one: Sentence, alert: Alert, cited: Mapping[str, tuple[int, Evide
         links.append(_link(str(number), story_row.link(story), say.cite_story.format(n=number)))
     if one.windows:
         links.append(_link(say.cite_counts, _trend(alert), say.cite_counts_note))
+    if one.prices:
+        links.append(_link(say.cite_price, _trend(alert), say.cite_price_note))
     links += [
         _link(say.cite_alert, address.link("alerts", alert=other), other) for other in one.alerts if other != alert.id
     ]

@@ -91,6 +91,8 @@ class Alerts(Words):
     cite_story = Phrase("Story {n}", "报道{n}")
     cite_counts = Phrase("counts", "计数")
     cite_counts_note = Phrase("The counts behind this sentence, as a trend", "该句所依据的计数趋势")
+    cite_price = Phrase("price", "价格")
+    cite_price_note = Phrase("The price over the time, beside the counts", "该时段的价格与计数")
     cite_alert = Phrase("alert", "警报")
     picture = Phrase("Observed against expected", "观测与预期")
     picture_note = Phrase("negative stories in the {window} before each moment", "各时刻之前{window}内的负面报道")

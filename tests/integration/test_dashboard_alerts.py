@@ -158,6 +158,8 @@ def test_the_price_after_it_is_told_where_a_price_file_is_given(
     shown = text(page("alerts", alert="then"))
     assert "The price since" in shown
     assert "▼ −5.2%" in shown
+    assert "FB fell by 5.2%" in shown
+    assert 'aria-label="The price over the time, beside the counts"' in html(page("alerts", alert="then"))
     with path.open("a", newline="") as file:
         csv.writer(file).writerow(((alert.fired_at + timedelta(hours=1)).isoformat(), "FB", 60.0))
     KEEPER.forget()
