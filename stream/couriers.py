@@ -32,6 +32,7 @@ EXPIRES_MS = 72 * 3_600_000
 """Wall time after which a notification that could not be delivered is given up: it is news no more."""
 
 T = TypeVar("T")
+Told = Callable[[str, str], None]
 Decide = Callable[[Outgoing, int, bool], Decision]
 """Says what becomes of a notification for one receiver: how many it was sent that day, whether it knows the alert."""
 
@@ -47,7 +48,14 @@ class Courier(threading.Thread):
     """Carries the outbox to one channel, in order, trying each notification until it is done."""
 
     def __init__(
-        self, channel: Channel, redis_url: str, token: str, decide: Decide, *, expires_ms: int | None = EXPIRES_MS
+        self,
+        channel: Channel,
+        redis_url: str,
+        token: str,
+        decide: Decide,
+        *,
+        expires_ms: int | None = EXPIRES_MS,
+        told: Told = lambda *_: None,
     ) -> None:
         """Nothing is done until :meth:`start`.
 
@@ -57,6 +65,8 @@ class Courier(threading.Thread):
             token: Of the lease under which it is carried.
             decide: What is sent.
             expires_ms: Age at which an entry is given up; None for never.
+            told: Is given the channel's name and how a notification ended, or ``failed`` for an attempt that is made
+                again.
         """
         super().__init__(name=f"courier-{channel.name}", daemon=True)
         self._channel = channel
@@ -64,6 +74,7 @@ class Courier(threading.Thread):
         self._token = token
         self._decide = decide
         self._expires_ms = expires_ms
+        self._told = told
         self._next: Channel | None = None
         self._stop_asked = threading.Event()
         self._roused = threading.Event()
@@ -150,6 +161,8 @@ class Courier(threading.Thread):
         now_ms = time.time_ns() // 1_000_000
         record = partial(self._alerts.record_delivery, self._token, name, before, out, outcome, now_ms)
         self._patiently(partial(record, count=count, cursor_after=batch.cursor))
+        if outcome:
+            self._told(name, outcome.partition(":")[0])
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Ask Redis until it answers, or somebody asks to stop: what is under way must not be begun anew meanwhile."""
@@ -197,6 +210,7 @@ class Courier(threading.Thread):
             _log.warning("%s: %s not delivered (%s): it will be tried again", channel.name, out.key, error)
         except Exception:  # a defect; the receiver must not fall silent for good over it
             _log.exception("%s: %s not delivered: it will be tried again", channel.name, out.key)
+        self._told(channel.name, "failed")
         return None
 
     def _pause(self, seconds: float) -> None:

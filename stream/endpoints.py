@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from stream.health import Health
 from undertone.errors import SettingsError
 
-DEAD_S = 30.0
-"""``/healthz`` turns red, and an orchestrator restarts the worker, when the loop has not run for so long."""
+
+class Reporting(Protocol):
+    """What a program says of itself."""
+
+    registry: CollectorRegistry
+
+    def alive(self) -> bool:
+        """Whether there is no need to restart it."""
+        ...
+
+    def wrong(self) -> list[str]:
+        """Why it is not ready, each reason in a few words; empty if it is."""
+        ...
+
+    def degraded(self) -> list[str]:
+        """What it makes do without."""
+        ...
+
+    def gauge(self) -> None:
+        """Bring the gauges up to date before they are read."""
+        ...
 
 
 class Endpoints:
-    """The HTTP server of one worker."""
+    """The HTTP server of one program."""
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
-        """Bind at once.
+    def __init__(self, health: Reporting, host: str, port: int, variable: str = "UNDERTONE_HEALTH_PORT") -> None:
+        """Bind at once. ``variable`` is the setting that chose the port.
 
         Raises:
             SettingsError: if the port cannot be had; says which.
@@ -29,7 +47,7 @@ class Endpoints:
             self._server = ThreadingHTTPServer((host, port), _handler(health))
         except OSError as error:
             raise SettingsError(
-                f"UNDERTONE_HEALTH_PORT={port} cannot be used on {host} ({error}): choose another one, or 0 for any"
+                f"{variable}={port} cannot be used on {host} ({error}): choose another one, or 0 for any"
             ) from error
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
@@ -42,14 +60,14 @@ class Endpoints:
         self._server.server_close()
 
 
-def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+def _handler(health: Reporting) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 5
 
         def do_GET(self) -> None:
             if self.path == "/healthz":
-                alive = time.monotonic() - health.ticked < DEAD_S
-                self._answer(200 if alive else 503, b"ok\n" if alive else b"the event loop is stuck\n")
+                alive = health.alive()
+                self._answer(200 if alive else 503, b"ok\n" if alive else b"the loop is stuck\n")
             elif self.path == "/readyz":
                 wrong = health.wrong()
                 body = json.dumps({"ready": not wrong, "wrong": wrong, "degraded": health.degraded()}).encode() + b"\n"

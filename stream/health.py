@@ -25,6 +25,8 @@ from undertone.gpu.scorer import degraded
 
 RECENT_S = 10.0
 LOOP_STALLED_S = 5.0
+DEAD_S = 30.0
+"""``/healthz`` turns red, and an orchestrator restarts the worker, when the loop has not run for so long."""
 NO_PROGRESS_S = 30.0
 SAMPLE_EVERY = 32
 """One record in so many is timed, and the last of each portion."""
@@ -97,6 +99,10 @@ class Health:
     def tick(self) -> None:
         """The event loop is alive."""
         self.ticked = time.monotonic()
+
+    def alive(self) -> bool:
+        """Whether there is no need to restart the worker."""
+        return time.monotonic() - self.ticked < DEAD_S
 
     def serve(self, lineup: Lineup) -> None:
         """These models serve from the next take on."""

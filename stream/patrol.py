@@ -7,7 +7,8 @@ that another watcher goes on where it stopped. It holds no lease of its own and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -63,6 +64,7 @@ class Patrol:
         self._stories = Sightings(store, stream, chosen)
         self._succession = Succession(store, stream)
         self._paused: Pause | None = None
+        self._news: Counter[tuple[str, str]] = Counter()
         self._was_idle = False
 
     def use(self, rules: Rules) -> None:
@@ -172,7 +174,7 @@ class Patrol:
                 return
             past = msgspec.json.encode(self._lookout.episodes.past)
             new_past = None if past == self._kept_past else past
-            masks, crowd = self._new_masks(), self._crowd()
+            masks, crowd = self._new_masks(), self.crowd()
             conflict = self._alerts.publish(
                 self._token,
                 self.stream,
@@ -192,11 +194,23 @@ class Patrol:
         for alert, _, what, quiet in publications:
             self._raw[alert.id] = msgspec.json.encode(alert)
             if what:
+                self._news[what, alert.severity.value] += 1
                 told = f"{what} ({quiet})" if quiet else what
                 _log.info("alert %s %s: %s %s %s", alert.id, told, alert.rule, alert.topic, alert.entity)
         self._forget()
 
-    def _crowd(self) -> Crowd:
+    def taken_news(self) -> Mapping[tuple[str, str], int]:
+        """How often what was told of alerts of which severity, since this was asked last."""
+        found, self._news = self._news, Counter()
+        return found
+
+    def open_by_severity(self) -> Mapping[str, int]:
+        """How many alerts have fired and are not over."""
+        found = Counter(one.severity.value for one in self._lookout.episodes.by_key.values() if one.open)
+        return {one.value: found[one.value] for one in Severity}
+
+    def crowd(self) -> Crowd:
+        """How many series are remembered, and how many counts found no place."""
         rings = self._lookout.rings
         return Crowd(len(rings) - KINDS, rings.refused)
 

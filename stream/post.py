@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from stream.couriers import Courier, Decide, everything
+from stream.couriers import Courier, Decide, Told, everything
 from stream.receivers.addressed import Addressed, Variables, acknowledging, addressed, channel, from_setting
 from stream.receivers.channel import Channel
 from stream.receivers.kafka import KafkaChannel
@@ -31,6 +31,7 @@ class Post:
         *,
         variables: Variables = variable,
         now_s: Callable[[], float] = time.time,
+        told: Told = lambda *_: None,
     ) -> None:
         """Start the courier to Kafka, which carries everything; :meth:`use` starts the others."""
         self._settings = settings
@@ -38,6 +39,7 @@ class Post:
         self._token = token
         self._variables = variables
         self._now_s = now_s
+        self._told = told
         self._rules = Rules(version=1)
         self._implicit: tuple[str, ...] = ()
         self._to: dict[str, Addressed] = {}
@@ -45,7 +47,7 @@ class Post:
         self._couriers: dict[str, Courier] = {}
         self._leaving: dict[str, Courier] = {}
         self._kafka = Courier(
-            KafkaChannel(settings), settings.redis_url, token, everything(KafkaChannel.name), expires_ms=None
+            KafkaChannel(settings), settings.redis_url, token, everything(KafkaChannel.name), expires_ms=None, told=told
         )
         self._kafka.start()
 
@@ -84,9 +86,15 @@ class Post:
                 self._couriers[name].change(self._ready.pop(name))
                 continue
             self._alerts.join(name)
-            courier = Courier(self._ready.pop(name), self._settings.redis_url, self._token, self._decide(name))
+            courier = Courier(
+                self._ready.pop(name), self._settings.redis_url, self._token, self._decide(name), told=self._told
+            )
             self._couriers[name] = courier
             courier.start()
+
+    def receivers(self) -> list[str]:
+        """The names of those that are told."""
+        return [KafkaChannel.name, *list(self._couriers)]
 
     def stop(self, within_s: float) -> None:
         """Let every courier finish what it is doing, for so long; what is not done is done by the next watcher."""

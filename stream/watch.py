@@ -18,13 +18,16 @@ from redis.exceptions import RedisError
 
 from stream import logs
 from stream.acknowledge import AckServer
+from stream.endpoints import Endpoints
 from stream.labelling import carry_labels
 from stream.patrol import Patrol
 from stream.post import Post
 from stream.receivers.addressed import addressed
+from stream.watch_health import WatchHealth
 from undertone.alert_store import AlertStore, LeaseLostError
 from undertone.errors import InputError, SettingsError, UndertoneError
 from undertone.keys import LEASE_TTL_S
+from undertone.outbox import Outbox
 from undertone.rules.watcher import Watcher
 from undertone.settings import Settings, variable
 from undertone.store import Store, connect
@@ -72,19 +75,22 @@ class Watch:
             addressed(receiver, variable)
         self._store = Store.open(settings.redis_url)
         self._alerts = AlertStore(self._store.redis)
+        self._health = WatchHealth(Outbox(connect(settings.redis_url)))
 
     def run(self, stop: threading.Event) -> None:
         """Stand by, take the lease, work until it is lost, and again, until ``stop``."""
-        links = self._links()
+        served = [one for one in (self._links(), self._endpoints()) if one is not None]
         try:
             self._take_turns(stop)
         finally:
-            if links is not None:
-                links.stop()
+            for one in served:
+                one.stop()
+            self._health.close()
 
     def _take_turns(self, stop: threading.Event) -> None:
         waiting = False
         while not stop.is_set():
+            self._health.tick()
             try:
                 token = self._alerts.take_lease(self._settings.worker)
                 if token is not None:
@@ -106,11 +112,13 @@ class Watch:
         keeper.start()
         labels = threading.Thread(target=carry_labels, args=(self._settings, lost), name="labels", daemon=True)
         labels.start()
-        post = Post(self._settings, self._alerts, token)
+        post = Post(self._settings, self._alerts, token, told=self._health.told)
+        self._health.in_charge(post.receivers)
         try:
             post.use(self._rules.rules)
             self._patrol(token, post, stop, lost)
         finally:
+            self._health.stands_by()
             post.stop(STOP_S)
             lost.set()
             keeper.join(STOP_S)
@@ -121,6 +129,7 @@ class Watch:
         rules = self._rules.rules
         patrols = {name: Patrol(self._store, self._alerts, name, token, rules) for name in self._settings.streams}
         while not stop.is_set():
+            self._health.tick()
             if lost.is_set():
                 raise LeaseLostError("the lease ran out: another watcher may be in charge")
             self._follow(post, patrols.values())
@@ -133,7 +142,9 @@ class Watch:
         event_now_ms = self._store.event_now_ms(name, idle_s=idle_s, now_ms=now_ms)
         states = self._store.states(name)
         idle = all(now_ms - state.updated_ms > idle_s * 1000 for state in states)
+        began = time.perf_counter()
         done = patrol.advance(event_now_ms, idle=idle)
+        self._health.looked(patrol, done, time.perf_counter() - began)
         if idle and states and not done:
             newest_ms = max(state.watermark_ms for state in states)
             patrol.listen(newest_ms, max(state.updated_ms for state in states), now_ms)
@@ -164,6 +175,19 @@ class Watch:
         for patrol in patrols:
             patrol.use(rules)
         self._rules.accept(rules)
+
+    def _endpoints(self) -> Endpoints | None:
+        """Health and metrics."""
+        settings = self._settings
+        variable = "UNDERTONE_WATCH_HEALTH_PORT"
+        try:
+            served = Endpoints(self._health, settings.health_host, settings.watch_health_port, variable)
+        except SettingsError as error:  # alerts matter more than figures about them
+            _log.warning("health and metrics are not served: %s", error)
+            return None
+        served.start()
+        _log.info("health and metrics are served on port %d", served.port)
+        return served
 
     def _links(self) -> AckServer | None:
         """The page behind acknowledge links, where the settings ask for them."""

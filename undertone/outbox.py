@@ -66,6 +66,12 @@ class Outbox:
             for entry, fields in entries
         ]
 
+    def oldest_ms(self, channel: str) -> int | None:
+        """When the oldest entry was written that a channel is not done with, by Redis' clock; None if it has none."""
+        cursor = cast("bytes | None", self.redis.hget(keys.watch_state(), f"cursor:{channel}")) or b"0-0"
+        found = cast("list[tuple[bytes, object]]", self.redis.xrange(keys.outbox(), b"(" + cursor, "+", 1))
+        return int(found[0][0].partition(b"-")[0]) if found else None
+
     def join(self, channel: str) -> None:
         """Let a channel that has no cursor begin with what is told from now on."""
         last = cast("list[tuple[bytes, object]]", self.redis.xrevrange(keys.outbox(), count=1))

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     link_hours: Annotated[int, Field(ge=1, le=24 * 30)] = Field(72, description="hours until a link expires")
     watch_host: str = "127.0.0.1"
     watch_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8082, description="of the links; 0 picks a free port")
+    watch_health_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        8083, description="of the watch's health and metrics, on UNDERTONE_HEALTH_HOST; 0 picks a free port"
+    )
 
     # The read API; see docs/api.md.
     api_host: str = Field("127.0.0.1", description="any but a loopback address needs a token to exist")

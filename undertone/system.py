@@ -189,6 +189,12 @@ class System:
                 variable="UNDERTONE_HEALTH_PORT",
             ),
         }
+        changes["watch_health_port"] = self._ports.choose(
+            settings.health_host,
+            settings.watch_health_port,
+            asked="watch_health_port" in asked,
+            variable="UNDERTONE_WATCH_HEALTH_PORT",
+        )
         if self._parts.dashboard:
             changes["dashboard_port"] = self._ports.choose(
                 "127.0.0.1",
