@@ -48,6 +48,8 @@ class Viewer:
         self._open = ExitStack()
         self.parts: dict[str, float] = {}
         """What of the page is to be asked for again, and how often, s."""
+        self.there_s = 0.0
+        """When, by the monotonic clock, the last of what was asked for was all here."""
         self.markup: list[str] = []
         """What was drawn as markup since it was asked for last."""
 
@@ -97,6 +99,7 @@ class Viewer:
             if drawn.HasField("html"):
                 self.markup.append(drawn.html.body)
             if kind == "script_finished" and begun:
+                self.there_s = time.monotonic()
                 return True
 
     def watch(self, seconds: float, click_s: float = CLICK_S, first_click_s: float = 0.0) -> list[Waited]:
@@ -111,7 +114,7 @@ class Viewer:
             time.sleep(max(0.0, at - time.monotonic()))
             asked = time.monotonic()
             self.rerun(part)
-            waited.append(Waited(not part, time.monotonic() - asked))
+            waited.append(Waited(not part, self.there_s - asked))
             # A browser counts from the answer on.
             heapq.heappush(due, (time.monotonic() + (self.parts.get(part, click_s) if part else click_s), part))
         time.sleep(max(0.0, begun + seconds - time.monotonic()))

@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import address, alert_reads, reads
+from dashboard import address, alert_reads, company_names, reads
 from dashboard.alert_card import gauge, people, state
 from dashboard.firing import severity, title, urgency
 from dashboard.kept import made
@@ -105,7 +105,16 @@ def rows(visit: Visit, wanted: Wanted) -> Html:
     found, after = _found(visit, wanted)
     together = Counter(one.incident for one in reads.alerts(visit.url) if one.incident)
     carried = address.carried()
-    items = [_row(one, visit.locale, together[one.incident] - 1 if one.incident else 0, carried) for one in found]
+    items = [
+        _row(
+            one,
+            visit.locale,
+            together[one.incident] - 1 if one.incident else 0,
+            company_names.name(visit.settings, one.entity),
+            carried,
+        )
+        for one in found
+    ]
     heading = el("h2", say.title, " ", el("span", str(len(found)), class_="ut-count"), class_="ut-heading")
     if not items:
         return join(heading, _nothing(visit, wanted, say))
@@ -143,9 +152,10 @@ def _found(visit: Visit, wanted: Wanted) -> tuple[Sequence[Alert], AlertPlace | 
 
 
 @made(most=512)
-def _row(alert: Alert, locale: Locale, others: int, _carried: address.Carried) -> Html:
+def _row(alert: Alert, locale: Locale, others: int, company: str, _carried: address.Carried) -> Html:
     say = Alerts(locale.language)
     facts = [
+        *([plain(company, NAME_LIMIT)] if company else []),
         state(alert, locale),
         say.since.format(when=locale.moment(to_ms(alert.started_at), year=True)),
         plain(rule_name(alert, locale), NAME_LIMIT),

@@ -27,9 +27,7 @@ DAY_MS: Final = DAY * 1000
 def section(visit: Visit) -> Html:
     """The open alerts, worst and most surprising first."""
     say, now_ms = Now(visit.locale.language), visit.now_ms()
-    known = [one for one in reads.alerts(visit.url) if one.stream in visit.streams]
-    open_ones = sorted(filter(reads.is_open, known), key=urgency)
-    ended = [to_ms(one.resolved_at) for one in known if one.resolved_at is not None]
+    open_ones, ended = _known(reads.alerts(visit.url), visit.streams)
     today = sum(now_ms - ms < DAY_MS for ms in ended)
     if not open_ones:
         return _calm(visit, say, max(ended, default=-1), today)
@@ -39,6 +37,14 @@ def section(visit: Visit) -> Html:
     heading = el("h2", say.firing, " ", count, several, _resolved(say, today), class_="ut-heading")
     rows = el("ul", *(_event(visit, say, event, now_ms) for event in told), class_="ut-alarms")
     return el("section", heading, rows, class_="ut-firing", aria_live="polite")
+
+
+@made(most=16)
+def _known(alerts: tuple[Alert, ...], streams: tuple[str, ...]) -> tuple[list[Alert], list[int]]:
+    """The open alerts of these streams, worst first, and when the others ended, ms."""
+    mine = [one for one in alerts if one.stream in streams]
+    ended = [to_ms(one.resolved_at) for one in mine if one.resolved_at is not None]
+    return sorted(filter(reads.is_open, mine), key=urgency), ended
 
 
 def urgency(alert: Alert) -> tuple[bool, float, int]:
