@@ -241,10 +241,9 @@ def from_table(table: pa.Table) -> ScoredLog:
         order = np.argsort(published, kind="stable")
         table, published = table.take(pa.array(order)), published[order]
     if "position" in table.column_names:
-        codes, different = _encoded(table["position"])
-        if len(different) < len(codes):  # the topic is delivered at least once
-            once = np.sort(np.unique(codes, return_index=True)[1])
-            table, published = table.take(pa.array(once)), published[once]
+        again = _again(table["position"], published)
+        if again.any():
+            table, published = table.filter(pa.array(~again)), published[~again]
     topic, topics = _encoded(table["topic"])
     mentioning, entity, entities = _entities(table)
     return ScoredLog(
@@ -258,6 +257,21 @@ def from_table(table: pa.Table) -> ScoredLog:
         tuple(map(str, entities)),
         table,
     )
+
+
+def _again(position: pa.ChunkedArray, published: Ints) -> Bools:
+    """(n,) which rows were there before: the topic is delivered at least once. What is the same has one event time."""
+    again = np.zeros(len(published), bool)
+    same = published[1:] == published[:-1]
+    at_once = again.copy()
+    at_once[1:] |= same
+    at_once[:-1] |= same
+    rows = np.flatnonzero(at_once)
+    if len(rows):
+        codes, names = _coded(position.filter(pa.array(at_once)))
+        again[rows] = True
+        again[rows[np.unique(np.cumsum(_begins(published[rows])) * len(names) + codes, return_index=True)[1]]] = False
+    return again
 
 
 def _milliseconds(column: pa.ChunkedArray) -> Ints:
