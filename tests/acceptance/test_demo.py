@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 from undertone.demo.surge import SURGE_COMPANY
 from undertone.embedded import DataFolderLock
 
 
-@pytest.mark.timeout(300)
 def test_the_demo_ends_with_the_alert_on_the_company_that_has_a_bad_hour(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "undertone.cli", "demo", "--headless", "--days", "2", "--until-alert", "--json"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("UNDERTONE_")}

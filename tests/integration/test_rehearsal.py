@@ -100,7 +100,6 @@ def feed() -> list[Message]:
     )
 
 
-@pytest.mark.timeout(400)
 def test_a_rehearsal_rings_for_the_same_series_at_the_same_minute_as_the_system(
     settings: Settings, system: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -77,7 +77,6 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.timeout(500)
 def test_messages_are_counted_refused_sent_again_and_the_system_leaves_nothing(up: Up, tmp_path: Path) -> None:
     system = up.wait()
     run("produce", "Tesla recalls cars", "Ford rises", "--published-at", "2026-01-05T10:00Z", data=up.data)
@@ -120,7 +119,6 @@ def test_messages_are_counted_refused_sent_again_and_the_system_leaves_nothing(u
     assert running.find(up.data) is None
 
 
-@pytest.mark.timeout(500)
 def test_two_systems_in_two_folders_do_not_disturb_each_other_and_a_killed_one_takes_its_children_along(
     up: Up, tmp_path: Path
 ) -> None:

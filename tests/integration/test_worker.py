@@ -21,8 +21,6 @@ from undertone.messages import Scored
 from undertone.scorer import TOPICS
 from undertone.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def place(own_kafka: EmbeddedKafka, own_valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[House]:

@@ -12,8 +12,6 @@ from tests.house import PATIENCE_S, House, Sent, house, messages
 from tests.servers import wait_until
 from undertone.embedded import EmbeddedKafka, EmbeddedValkey
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def place(own_kafka: EmbeddedKafka, own_valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[House]:

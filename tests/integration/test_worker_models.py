@@ -28,8 +28,6 @@ from undertone.scorer import TOPICS, Scorer, load_scorer
 from undertone.shadow_store import ShadowStore, total
 from undertone.trends import Series
 
-pytestmark = pytest.mark.timeout(600)
-
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 DAY_S = 86_400
 OTHER_TOPICS = ("Rates", *TOPICS[3:9], "Crypto")
