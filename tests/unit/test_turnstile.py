@@ -24,8 +24,15 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
         yield found
 
 
-def test_so_many_try_at_once_and_the_next_when_one_has_ended(pool: ThreadPoolExecutor) -> None:
-    gate = Turnstile(AT_ONCE)
+@pytest.fixture
+def gate(pool: ThreadPoolExecutor) -> Iterator[Turnstile]:
+    """Closed in the end, so that nobody waits at it for ever."""
+    found = Turnstile(AT_ONCE)
+    yield found
+    found.close()
+
+
+def test_so_many_try_at_once_and_the_next_when_one_has_ended(gate: Turnstile, pool: ThreadPoolExecutor) -> None:
     assert all(gate.enter(0) for _ in range(AT_ONCE))
     fifth = pool.submit(gate.enter, 0)
     assert not fifth.done()
@@ -33,8 +40,8 @@ def test_so_many_try_at_once_and_the_next_when_one_has_ended(pool: ThreadPoolExe
     assert fifth.result(PATIENCE_S)
 
 
-def test_while_a_receiver_takes_nothing_one_tries_it_at_a_time(pool: ThreadPoolExecutor) -> None:
-    gate, inside, most = Turnstile(AT_ONCE), [0], [0]
+def test_while_a_receiver_takes_nothing_one_tries_it_at_a_time(gate: Turnstile, pool: ThreadPoolExecutor) -> None:
+    inside, most = [0], [0]
     lock = threading.Lock()
     assert gate.enter(0)
     gate.leave(delivered=False)
