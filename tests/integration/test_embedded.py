@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,6 +17,7 @@ from redis import Redis
 
 from tests.servers import Topics, wait_until
 from undertone.embedded import DataFolderInUse, EmbeddedKafka, EmbeddedServerError, EmbeddedValkey
+from undertone.embedded.server import START_TIMEOUT_S
 
 
 def produce(bootstrap: str, topic: str, value: bytes) -> None:
@@ -48,6 +51,24 @@ def test_kafka_takes_a_message_of_5_mb(kafka: EmbeddedKafka, topics: Topics) -> 
         producer.send(topic, b"x" * 5_000_000).get(timeout=20)
     finally:
         producer.close()
+
+
+def test_what_is_fetched_at_the_first_start_may_take_longer_than_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_s = 0.0
+    command = EmbeddedValkey._command
+
+    def slowly(server: EmbeddedValkey) -> list[str]:
+        nonlocal late_s
+        late_s += 2 * START_TIMEOUT_S
+        return command(server)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late_s, sleep=time.sleep)
+    monkeypatch.setattr("undertone.embedded.server.time", clock)
+    monkeypatch.setattr(EmbeddedValkey, "_command", slowly)
+    with EmbeddedValkey(tmp_path) as valkey:
+        assert valkey.alive()
 
 
 def test_kafka_keeps_its_data_and_its_port_through_kill_9(own_kafka: EmbeddedKafka) -> None:

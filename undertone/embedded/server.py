@@ -29,7 +29,7 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 30_000)
 PORT_TRIES = 5
 POLL_S = 0.03
-START_TIMEOUT_S = 120.0  # a JVM on a machine that is busy or short of memory has taken more than a minute
+START_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
 LOG_KEEP_BYTES = 16 * 1024 * 1024
 LOG_TAIL_LINES = 12
@@ -79,14 +79,14 @@ class EmbeddedServer(ABC):
 
         Raises:
             DataFolderInUse: Another run holds the data folder.
-            EmbeddedServerError: It exits, or does not answer within `timeout_s`.
+            EmbeddedServerError: It exits, or does not answer within `timeout_s` of what it fetches first.
         """
         if self.alive():
             return self._address()
         self._lock.acquire()
         try:
             self._end_stale()
-            self._start_on_some_port(time.monotonic() + timeout_s, timeout_s)
+            self._start_on_some_port(timeout_s)
         except BaseException:
             self.kill()
             raise
@@ -130,7 +130,7 @@ class EmbeddedServer(ABC):
     def _answers(self) -> bool:
         """Whether *this* server serves requests; may raise OSError or ValueError for no."""
 
-    def _start_on_some_port(self, deadline: float, timeout_s: float) -> None:
+    def _start_on_some_port(self, timeout_s: float) -> None:
         for tries_left in reversed(range(PORT_TRIES)):
             port = self._port or self._asked_port or self._recorded_port()
             may_move = not (self._port or self._asked_port)
@@ -143,7 +143,7 @@ class EmbeddedServer(ABC):
                 port = 0
             self._port = port or free_port()
             try:
-                self._start_once(deadline, timeout_s)
+                self._start_once(timeout_s)
             except _PortTaken as taken:
                 self.log.unlink(missing_ok=True)  # else the next try reads this one's complaint
                 if may_move:
@@ -155,10 +155,11 @@ class EmbeddedServer(ABC):
             self._port_file.write_text(f"{self._port}\n")
             return
 
-    def _start_once(self, deadline: float, timeout_s: float) -> None:
+    def _start_once(self, timeout_s: float) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_KEEP_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        command = self._command()
+        command = self._command()  # may fetch what it runs, which takes what the network takes
+        deadline = time.monotonic() + timeout_s
         with self.log.open("ab") as output:
             log_start = output.tell()
             # A locale that lets Java open the data folder whatever letters its name has.
