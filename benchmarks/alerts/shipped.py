@@ -61,9 +61,9 @@ def run(period: Period, quiet: ScoredLog, pool: pa.Table, ring: Ring) -> dict[st
         "companies": len(companies),
         "live_series": series,
         "sources": SOURCES,
-        "by_size": {size: _figures([one for one in about if one.surge.size == size]) for size in SIZES},
-        "by_shape": {shape: _figures([one for one in about if one.surge.shape == shape]) for shape in SHAPES},
-        "all": _figures(about),
+        "by_size": {size: figures([one for one in about if one.surge.size == size]) for size in SIZES},
+        "by_shape": {shape: figures([one for one in about if one.surge.shape == shape]) for shape in SHAPES},
+        "all": figures(about),
         "fourth_negative_story_p90_min": float(np.quantile(fourth, 0.9)),
         "false_a_day_per_100": {
             severity.value: sum(one.alert.severity is severity for one in calm) / days / series * 100
@@ -100,7 +100,8 @@ def live(log: ScoredLog) -> tuple[list[str], int]:
     return companies, len(companies) + topics + 1
 
 
-def _figures(about: Sequence[Found]) -> dict[str, Any]:
+def figures(about: Sequence[Found]) -> dict[str, Any]:
+    """What was found of some surges, and how soon."""
     delays = [one.delay_min for one in about if one.delay_min is not None]
     return {
         "surges": len(about),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from benchmarks.alerts.shipped import DAY_MS, WARM_MS, Period
-from benchmarks.alerts.surges import SIZES, Found, found, put_in
+from benchmarks.alerts.shipped import DAY_MS, WARM_MS, Period, figures
+from benchmarks.alerts.surges import SIZES, found, put_in
 from stream.backtest import Ringing
 from stream.scored_log import ScoredLog, from_table
 from undertone.cli.output import table
@@ -41,22 +40,12 @@ def run(period: Period, quiet: ScoredLog, pool: pa.Table, ring: Ring) -> list[di
         results.append(
             {
                 "series": name,
-                "by_size": {size: _figures([one for one in about if one.surge.size == size]) for size in SIZES},
+                "by_size": {size: figures([one for one in about if one.surge.size == size]) for size in SIZES},
                 "alerts_a_day_in_the_background": len(ring(calm, period.begin, whole)) / days,
             }
         )
     _print(results)
     return results
-
-
-def _figures(about: Sequence[Found]) -> dict[str, Any]:
-    delays = [one.delay_min for one in about if one.delay_min is not None]
-    return {
-        "surges": len(about),
-        "recall": len(delays) / max(len(about), 1),
-        "delay_median_min": float(np.median(delays)) if delays else None,
-        "notifications": sum(one.notifications for one in about) / max(len(delays), 1),
-    }
 
 
 def _print(results: Sequence[dict[str, Any]]) -> None:
