@@ -158,7 +158,7 @@ def fit(
     Args:
         hour: Hours since 1970; the one after the last row of ``history``.
         history: As counted.
-        kinds: (series,) TOPIC, ENTITY or BOTH.
+        kinds: (series,) TOPIC, ENTITY, BOTH or STREAM.
         takeovers: Where a new model began, in order of time.
         days: The lengths of stretches that rules look at.
         hushed: (hours,) which of the unknown hours are so because the feed was silent; none by default.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from stream.takeover import Takeover
 from undertone.trends import Counts, Series
 
 
-class Yardstick:
+class Yardstick(ABC):
     """Memory and baselines of one stream.
 
     What is usual in an hour follows from the hours before it alone: it is the same for whoever asks, from whenever on.
@@ -47,9 +48,9 @@ class Yardstick:
         """Put one minute into the windows; again, where late messages have changed it."""
         self.rings.write_minute(minute, counts)
 
+    @abstractmethod
     def _forget(self) -> None:
         """Let go of what was derived from the columns, which may have changed."""
-        raise NotImplementedError
 
     def _compare(self, days: frozenset[int]) -> None:
         """Have stretches of these days fitted from now on."""
