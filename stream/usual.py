@@ -112,7 +112,10 @@ def of(baseline: CountBaseline, columns: Ints) -> CountBaseline:
 
 
 class Fitting:
-    """A fit that is made in steps of about a second for 10,000 series, and is the same however they are spread."""
+    """A fit of the slow part of the baselines.
+
+    It is made in steps of about a second for 10,000 series, and is the same however they are spread.
+    """
 
     def __init__(
         self,
@@ -123,7 +126,16 @@ class Fitting:
         days: Collection[int],
         hushed: Bools | None = None,
     ) -> None:
-        """The arguments are those of :func:`fit`."""
+        """Nothing is fitted yet.
+
+        Args:
+            hour: Hours since 1970; the one after the last row of ``history``.
+            history: As counted.
+            kinds: (series,) TOPIC, ENTITY, BOTH or STREAM.
+            takeovers: Where a new model began, in order of time.
+            days: The lengths of stretches that rules look at.
+            hushed: (hours,) which of the unknown hours are so because the feed was silent; none by default.
+        """
         self.hour = hour
         self._steps = _fitting(hour, history, kinds, takeovers, days, hushed)
         self._fitted: Fitted | None = None
@@ -143,27 +155,6 @@ class Fitting:
             pass
         assert self._fitted is not None, "no step is left"
         return self._fitted
-
-
-def fit(
-    hour: int,
-    history: History,
-    kinds: Ints,
-    takeovers: Sequence[Takeover],
-    days: Collection[int],
-    hushed: Bools | None = None,
-) -> Fitted:
-    """Fit the slow part of the baselines.
-
-    Args:
-        hour: Hours since 1970; the one after the last row of ``history``.
-        history: As counted.
-        kinds: (series,) TOPIC, ENTITY, BOTH or STREAM.
-        takeovers: Where a new model began, in order of time.
-        days: The lengths of stretches that rules look at.
-        hushed: (hours,) which of the unknown hours are so because the feed was silent; none by default.
-    """
-    return Fitting(hour, history, kinds, takeovers, days, hushed).finish()
 
 
 def _fitting(

@@ -17,7 +17,7 @@ from stream.lookout import Lookout
 from stream.rings import KINDS
 from stream.silent import Pause
 from stream.takeover import Conversion, Takeover
-from stream.usual import Fitting, fit
+from stream.usual import Fitting
 from undertone.messages import AlertState, Severity
 from undertone.rules import Rule, Thresholds
 from undertone.trends import WHOLE, Counts, Series
@@ -285,7 +285,7 @@ def test_the_daily_fit_is_spread_over_an_hour_and_holds_from_the_next(
     assert fitted_for == [-24] + [0] * 24 + [24] * 2
     found = lookout._fitted
     assert found is not None
-    assert np.array_equal(found.totals.base, fit(*begun[-1]).totals.base)
+    assert np.array_equal(found.totals.base, Fitting(*begun[-1]).finish().totals.base)
 
 
 def test_a_series_that_was_forgotten_is_as_one_that_was_never_met() -> None:

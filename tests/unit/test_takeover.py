@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stream.baseline import HISTORY_H
 from stream.takeover import MIN_COMPARED, UNSURE_H, Conversion, Takeover, converted, seen, since, takeovers
-from stream.usual import conversions_of, fit, levelled
+from stream.usual import Fitting, conversions_of, levelled
 from undertone.shadow_store import Disagreement
 
 HOUR = 500_000
@@ -68,8 +68,8 @@ def test_a_day_after_a_new_model_the_usual_share_is_that_which_it_finds(factor: 
     negative, total, usable = history(after, factor)
     exact = Conversion(min(factor, 1.0), max(factor - 1, 0) * 0.2 / 0.8)
     change = Takeover(HOUR - after, "a", "b", exact if shadow else None)
-    old = fit(HOUR, (negative, total, usable), KINDS, [], [])
-    new = fit(HOUR, (negative, total, usable), KINDS, [change], [])
+    old = Fitting(HOUR, (negative, total, usable), KINDS, [], []).finish()
+    new = Fitting(HOUR, (negative, total, usable), KINDS, [change], []).finish()
     right = 0.2 * factor
     assert abs(old.shares.mean.mean() - right) > 0.6 * abs(0.2 - right)
     left = 0.05 if shadow else 0.25
@@ -81,7 +81,7 @@ def test_without_a_shadow_the_first_day_is_less_sure_than_with_one() -> None:
     negative, total, usable = history(1, 1.0)
 
     def baselines(*found: Takeover) -> tuple[float, float]:
-        fitted = fit(HOUR, (negative, total, usable), KINDS, found, [])
+        fitted = Fitting(HOUR, (negative, total, usable), KINDS, found, []).finish()
         hourly = levelled(fitted, HOUR, lambda hour, n: (negative[-n:], total[-n:], usable[-n:]), found)
         return float(hourly.negatives.dispersion.mean()), float(hourly.shares.precision.mean())
 

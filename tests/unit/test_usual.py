@@ -7,7 +7,7 @@ import pytest
 
 from stream.baseline import DAY_H, HISTORY_H, RECENT_H, Floats
 from stream.detector import count_tail, overlap
-from stream.usual import Baselines, fit, levelled, lift
+from stream.usual import Baselines, Fitting, levelled, lift
 
 MIDNIGHT = 480_000  # hours since 1970, and the beginning of a day
 TOPICS = 30
@@ -29,7 +29,7 @@ def around(hour: int, *, holiday: int | None, quiet: float = 0.15, seed: int = 1
     before, own = counts[:-1], counts[-1]
     negative, usable = np.floor(before * 0.25), np.ones_like(before, bool)
     kinds = np.zeros(TOPICS, np.int64)
-    fitted = fit(hour, (negative, before, usable), kinds, [], [])
+    fitted = Fitting(hour, (negative, before, usable), kinds, [], []).finish()
     up = lift(fitted.feed, 0, before[-RECENT_H:].sum(axis=1), usable[-RECENT_H:, 0])
     baselines = levelled(fitted, hour, lambda _, n: (negative[-n:], before[-n:], usable[-n:]), [], lift=up)
     return baselines, own, up
